@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.columns import link, usd
+from quota.admin.columns import link, usd
 from billing.admin.forms import RefundForm
 from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.columns import usd
+from quota.admin.columns import usd
 from billing.models import (
     AutoTopUp,
     Change,

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quota.admin.columns import in_credits, of_account
 from quota.forms import CreditsField, UsdField
 from quota.models import Account, CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage
 from quota.services.credits import adjust_lot, freeze_lot
@@ -121,8 +122,8 @@ class CreditAccessAdmin(ReadOnlyAdmin[CreditAccess]):
         "membership",
         "allowed",
         "overflow",
-        "granted_month_cap_nanousd",
-        "own_month_cap_nanousd",
+        in_credits("granted_month_cap_nanousd", _("Cap a month")),
+        in_credits("own_month_cap_nanousd", _("Own cap a month")),
     )
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("membership__user__email__contains", "membership__team__slug")
@@ -137,7 +138,13 @@ def _waive(owed: OwedUsage, values: Mapping[str, Any], by: User, at: datetime) -
 @admin.register(OwedUsage)
 class OwedUsageAdmin(VerbsAdmin[OwedUsage]):
     pk_converter = "uuid"
-    list_display = ("membership", "account", "owed_nanousd", "left_nanousd", "waived_nanousd")
+    list_display = (
+        "membership",
+        "account",
+        of_account("owed_nanousd", _("Owed")),
+        of_account("left_nanousd", _("Left to pay")),
+        of_account("waived_nanousd", _("Waived")),
+    )
     list_select_related = ("membership__user", "membership__team")
     search_fields = ("team__slug", "membership__user__email__contains")
     ordering = ("-left_nanousd",)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
+from quota.admin.columns import usd
 from quota.hot_path.catalog import windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.reservations import LAPSED
@@ -230,7 +231,15 @@ class RefusedCallAdmin(ReadOnlyAdmin[RefusedCall]):
 
 @admin.register(ClosedWindow)
 class ClosedWindowAdmin(ReadOnlyAdmin[ClosedWindow]):
-    list_display = ("seat", "team", "name", "starts_at", "ends_at", "used_nanousd", "limit_nanousd")
+    list_display = (
+        "seat",
+        "team",
+        "name",
+        "starts_at",
+        "ends_at",
+        usd("used_nanousd", _("Used")),
+        usd("limit_nanousd", _("Limit")),
+    )
     list_select_related = ("seat", "team")
     search_fields = ("=seat__id", "team__slug")
     ordering = ("-starts_at", "-id")

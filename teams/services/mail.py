@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -93,6 +93,11 @@ def take_back(*about: str) -> int:
     return sum(
         Mail.objects.filter(dedupe_key__startswith=beginning, sent_at=None).delete()[0] for beginning in about
     )
+
+
+def take_back_kinds(kinds: Collection[str], *, to: str) -> int:
+    """The address wants none of these kinds any more: those that still wait are not sent. Returns how many."""
+    return Mail.objects.filter(to=to, kind__in=kinds, sent_at=None).delete()[0]
 
 
 def queue_for_operators(

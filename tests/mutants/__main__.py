@@ -51,6 +51,8 @@ class Mutants:
         ]
         gone = self.known - {fault.name for fault in every}
         self.memory = Memory(fault.name for fault in every)
+        if self.chosen.unknown:
+            faults = [fault for fault in faults if not self.memory.test_of(fault.name)]
         if self.chosen.list:
             for fault in faults:
                 self.say(fault.name)
@@ -162,6 +164,9 @@ def main() -> int:
         "--equivalents",
         action="store_true",
         help="only what is known to be equivalent: is none noticed?",
+    )
+    parser.add_argument(
+        "--unknown", action="store_true", help="only faults of which no test is remembered that noticed them"
     )
     parser.add_argument("--list", action="store_true", help="name the faults, and plant none")
     mutants = Mutants(parser.parse_args())

@@ -10,6 +10,7 @@ from django.core import mail as outbox
 from django.db import IntegrityError, transaction
 
 from quota.models import NoticeSettings
+from quota.services import notices
 from quota.services.balance import add_to_balance
 from quota.services.notice_settings import set_notices
 from teams.models import Mail, Role, User
@@ -114,13 +115,13 @@ def test_each_of_these_mails_says_where_to_choose() -> None:
 
     deliver_due(at=T0 + HOUR)
 
-    notices = [one for one in outbox.outbox if not one.subject.startswith("You have a seat")]
-    assert sorted(one.subject.partition(" in ")[0] for one in notices) == [
+    letters = [one for one in outbox.outbox if not one.subject.startswith("You have a seat")]
+    assert sorted(one.subject.partition(" in ")[0] for one in letters) == [
         "10 Credits are left",
         *(f"{percent}.00% of your 5-hour quota" for percent in (50, 80, 95)),
         "Your 5-hour quota",
     ]
-    for one in notices:
+    for one in letters:
         assert "account/notices/ which of these notices you get, and when." in one.body
 
 
@@ -142,3 +143,21 @@ def test_another_threshold_is_refused_by_the_service_and_by_the_database() -> No
         with pytest.raises(IntegrityError), transaction.atomic():
             NoticeSettings.objects.create(user=ada, thresholds=wrong)
     assert not NoticeSettings.objects.exists()
+
+
+def test_what_waits_and_is_not_wanted_any_more_is_not_mailed() -> None:
+    scene = make_scene(limits(100 * PENNY, 100 * USD))
+    give_credits(scene.team, PENNY)
+    owner, admin = scene.owner.user, make_member(scene.team, role=Role.ADMIN).user
+    choose(owner, 50)
+    scene.desk.use(60)
+    notices.send_notices(at=T0)
+    mails = Mail.objects.filter(kind__in=["quota_50", "credits_low"]).order_by("kind", "pk")
+    of_both = {("quota_50", owner.email), ("credits_low", owner.email), ("credits_low", admin.email)}
+
+    choose(owner, 50, 80, balance_low=False)
+    assert set(mails.values_list("kind", "to")) == of_both
+    choose(owner, 80)
+    assert set(mails.values_list("kind", "to")) == of_both - {("quota_50", owner.email)}
+    choose(owner, 80, credits_low=False)
+    assert list(mails.values_list("kind", "to")) == [("credits_low", admin.email)]

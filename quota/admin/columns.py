@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from quota.models import Account
 from quota.money import credits_words, usd_text
 
 if TYPE_CHECKING:  # only the type stubs have this name for what gettext_lazy returns
@@ -20,21 +21,33 @@ Column = Any
 
 
 def usd(field: str, description: str | _StrPromise) -> Column:
-    """A field of nano-dollars, in dollars."""
+    """A field of nano-dollars, in dollars; a dash where it is empty."""
 
     @admin.display(description=description, ordering=field)
     def column(row: Any) -> str:
-        return usd_text(getattr(row, field))
+        nanousd = getattr(row, field)
+        return "-" if nanousd is None else usd_text(nanousd)
 
     return column
 
 
 def in_credits(field: str, description: str | _StrPromise) -> Column:
-    """A field of nano-dollars, in Credits."""
+    """A field of nano-dollars, in Credits; a dash where it is empty."""
 
     @admin.display(description=description, ordering=field)
     def column(row: Any) -> str:
-        return credits_words(getattr(row, field))
+        nanousd = getattr(row, field)
+        return "-" if nanousd is None else credits_words(nanousd)
+
+    return column
+
+
+def of_account(field: str, description: str | _StrPromise) -> Column:
+    """A field of nano-dollars, in what the row's account counts in: Credits, or dollars of the API balance."""
+
+    @admin.display(description=description, ordering=field)
+    def column(row: Any) -> str:
+        return Account(row.account).words(getattr(row, field))
 
     return column
 
