@@ -34,7 +34,7 @@ def _subscription(said: Said) -> str:
         if said.details.get("renews")
         else _("The subscription is %(status)s; it ends on %(until)s UTC.")
     )
-    return text % {"status": _status(said), "until": said.text("until")}
+    return text % {"status": _status(said), "until": said.moment("until")}
 
 
 def _asked(said: Said) -> str:

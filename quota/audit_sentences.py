@@ -47,7 +47,7 @@ def _entitled(said: Said) -> str:
         "seat": said.seat or said.subject,
         "plan": said.plan(),
         "before": said.plan("before"),
-        "until": said.text("until"),
+        "until": said.moment("until"),
     }
     text = _("%(seat)s has %(plan)s.")
     if values["until"] and values["before"] and values["before"] != values["plan"]:
@@ -61,7 +61,7 @@ def _entitled(said: Said) -> str:
 
 def _suspended(said: Said) -> str:
     text = _("%(seat)s is suspended from %(moment)s UTC on.")
-    return text % {"seat": said.seat or said.subject, "moment": said.text("from")}
+    return text % {"seat": said.seat or said.subject, "moment": said.moment("from")}
 
 
 def _seat_requested(said: Said) -> str:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -41,6 +43,11 @@ class Said:
         """This detail as it stands; "" where there is none."""
         value = self.details.get(name)
         return "" if value is None else str(value)
+
+    def moment(self, name: str) -> str:
+        """The moment in this detail, in UTC, as the console writes moments; "" where there is none."""
+        text = self.text(name)
+        return date_format(datetime.fromisoformat(text), "j M Y, H:i") if text else ""
 
 
 Sentence = Callable[[Said], str]

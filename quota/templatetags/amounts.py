@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_noop
 
 from quota.models import Account
@@ -83,9 +84,9 @@ def signed_credits(nanousd: int) -> str:
 @register.filter
 def local(iso: str) -> str:
     """A moment that a mail's context holds in ISO 8601, to the minute, as its reader's clock has it:
-    `2026-06-03 12:02 CEST`.
+    `3 Jun 2026, 12:02 CEST`.
     """
-    return f"{timezone.localtime(datetime.fromisoformat(iso)):%Y-%m-%d %H:%M %Z}"
+    return date_format(timezone.localtime(datetime.fromisoformat(iso)), "j M Y, H:i T")
 
 
 @register.filter

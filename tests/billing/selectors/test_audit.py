@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from billing.selectors.audit import SENTENCES, SUBJECTS, lines_of
 from teams.audit_sentences import Said
@@ -72,6 +73,19 @@ def test_a_sentence_can_be_read_whatever_its_entry_has(action: str) -> None:
     for text in (bare, said):
         assert text
         assert not re.search(r"_|%\(|nanousd|None|5000000000", text), text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Seat 3 has Max until 3 Jul 2026, 10:02 UTC."),
+        ("zh-hans", "2026年7月3日 10:02"),
+    ],
+)
+def test_a_moment_is_written_as_everywhere_in_the_console(language: str, text: str) -> None:
+    said = Said("Seat 3", {"plan": "max", "until": "2026-07-03 10:02"}, "Seat 3", {"max": "Max"})
+    with translation.override(language):
+        assert text in SENTENCES["seat.entitled"](said)
 
 
 @pytest.mark.django_db

@@ -271,6 +271,18 @@ def test_a_cap_counts_what_the_member_used_and_holds_in_the_month_alone(scene: S
     assert usable(member, at=july, occurred_at=june) == 5 * PENNY
 
 
+def test_a_cap_counts_what_the_person_used_in_this_team_alone(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    member = make_member(scene.team)
+    allow_credits(member, month_cap=10 * PENNY)
+    elsewhere = owner_of(make_team())
+    give_credits(elsewhere.team, USD)
+    also = make_member(elsewhere.team, member.user, credits=True)
+    make_desk(also).use(3)
+    make_desk(also).ask(4, at=T0 + MINUTE)
+    assert usable(member, at=T0 + MINUTE) == 10 * PENNY
+
+
 def test_a_cap_gives_no_more_than_there_is_and_never_less_than_nothing(scene: Scene) -> None:
     give_credits(scene.team, 4 * PENNY)
     member = make_member(scene.team)

@@ -248,7 +248,7 @@ def test_the_mail_says_what_the_access_does(mia: Membership) -> None:
 
     by = owner_of(mia.team).user.display_name
     assert text.startswith("You may use the Credits of Acme\n")
-    assert f'{by} gave you access to the Credits of the Team "Acme" at 2026-06-03 10:02 UTC.' in text
+    assert f'{by} gave you access to the Credits of the Team "Acme" at 3 Jun 2026, 10:02 UTC.' in text
     assert "You may use at most 2,000 Credits a calendar month (UTC)." in text
     assert "They pay for your calls when a window of your seat is full" in text
     assert "no Credits at the moment" not in text
@@ -281,6 +281,6 @@ def test_the_mail_of_a_declined_request_promises_nothing(mia: Membership) -> Non
     text = last_mail()
 
     assert text.startswith("Your request for Credits in Acme was declined\n")
-    assert "declined it at 2026-06-03 10:02 UTC: your access is what it was." in text
+    assert "declined it at 3 Jun 2026, 10:02 UTC: your access is what it was." in text
     assert "5,000 a calendar month" in asked
     assert '"Nightly"' in asked

@@ -165,10 +165,10 @@ def test_the_80_percent_mail_has_the_exact_figures_and_what_to_do() -> None:
     text = text_of(Mail.objects.get(kind="quota_80"))
     assert text.startswith(f"83.33% of your 5-hour quota in {scene.team.name} is used\n")
     assert "You have used $2.75 of the $3.30 in the 5-hour window of your Max seat" in text
-    assert "$0.55 was left at 2026-06-03 11:02 UTC." in text
+    assert "$0.55 was left at 3 Jun 2026, 11:02 UTC." in text
     assert (
-        "It is released step by step: $1.00 at 2026-06-03 15:00 UTC, and all that was used so far by "
-        "2026-06-03 16:00 UTC." in text
+        "It is released step by step: $1.00 at 3 Jun 2026, 15:00 UTC, and all that was used so far by "
+        "3 Jun 2026, 16:00 UTC." in text
     )
     assert "Credits do not pay for what goes beyond it: the Team has none." in text
 
@@ -182,8 +182,8 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     text = text_of(Mail.objects.get(kind="quota_100"))
     assert text.startswith(f"Your weekly quota in {scene.team.name} is used up\n")
     assert "You have used $0.10 of the $0.10 in the weekly window" in text
-    assert "100% at 2026-06-03 10:02 UTC" in text
-    assert "The window ends, and the next one begins empty, at 2026-06-08 00:00 UTC." in text
+    assert "100% at 3 Jun 2026, 10:02 UTC" in text
+    assert "The window ends, and the next one begins empty, at 8 Jun 2026, 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
     assert "has no windows: http" in text
     for page in ("credits/buy", "billing", "api-keys"):

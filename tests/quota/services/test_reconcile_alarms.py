@@ -83,8 +83,8 @@ def test_a_run_that_was_replaced_or_is_open_is_no_run_that_ended() -> None:
     deliver_due(at=T0 + 31 * HOUR)
     body = outbox.outbox[0].body
     assert outbox.outbox[0].subject == "Token Plan: meters and balances have not been checked"
-    assert "The last one ended at 2026-06-03 11:02 UTC." in body
-    assert "One began at 2026-06-04 11:02 UTC, and did its last part at 2026-06-04 16:02 UTC." in body
+    assert "The last one ended at 3 Jun 2026, 11:02 UTC." in body
+    assert "One began at 4 Jun 2026, 11:02 UTC, and did its last part at 4 Jun 2026, 16:02 UTC." in body
     assert "manage.py reconcile" in body
 
 

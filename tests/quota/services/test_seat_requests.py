@@ -138,9 +138,9 @@ def test_the_mail_says_which_seat_was_given_or_that_none_was(mia: Membership) ->
 
     declined, given = [row for row in mail.outbox if "You asked for a Max seat" in str(row.body)]
     assert declined.subject == "Your request for a Max seat in Acme was declined"
-    assert f"{by} declined it at 2026-06-03 10:02 UTC: no seat was assigned" in str(declined.body)
+    assert f"{by} declined it at 3 Jun 2026, 10:02 UTC: no seat was assigned" in str(declined.body)
     assert given.subject == "You have a seat of the plan Ultra in Acme"
-    assert f"{by} assigned seat {seat.number} to you at 2026-06-03 10:02 UTC" in str(given.body)
+    assert f"{by} assigned seat {seat.number} to you at 3 Jun 2026, 10:02 UTC" in str(given.body)
     assert "its plan is Ultra." in str(given.body)
 
 

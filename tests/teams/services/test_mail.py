@@ -233,7 +233,7 @@ def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]
 
 @pytest.mark.parametrize(
     ("zone", "said"),
-    [("UTC", "2026-06-03 22:02 UTC"), ("Europe/Berlin", "2026-06-04 00:02 CEST"), (None, "22:02 UTC")],
+    [("UTC", "3 Jun 2026, 22:02 UTC"), ("Europe/Berlin", "4 Jun 2026, 00:02 CEST"), (None, "22:02 UTC")],
 )
 def test_its_times_are_those_of_its_reader(
     zone: str | None, said: str, mailoutbox: list[EmailMessage]
