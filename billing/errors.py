@@ -138,7 +138,7 @@ class InviteFromATeam(Refusal):
 
 class InviteForNewcomers(Refusal):
     code = "invite_for_newcomers"
-    title = _("A Team of yours has paid for something already; links are for who has not")
+    title = _("One of your Teams has paid for something already; invite links are for people who have not")
 
 
 class InviteUsed(Refusal):
@@ -148,7 +148,7 @@ class InviteUsed(Refusal):
 
 class InvitesAfterPaying(Refusal):
     code = "invites_after_paying"
-    title = _("A link is for who pays, or has paid, for the seats of a Team of theirs")
+    title = _("You get an invite link once a Team that you own has paid for seats")
 
 
 class CampaignOverlaps(InvalidValue):
@@ -179,7 +179,7 @@ class AmountChanged(Refusal):
 
 class ChangeInProgress(Refusal):
     code = "change_in_progress"
-    title = _("Another change of the subscription is not finished; wait for it, pay it or drop it")
+    title = _("Another change of the subscription is not finished; wait for it, pay it or discard it")
 
 
 class SubscriptionEnding(Refusal):

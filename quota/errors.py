@@ -22,8 +22,8 @@ class UsageOwed(Refusal):
     code = "usage_owed"
     status = 402
     title = _(
-        "Earlier calls used more than was paid for; the next Credits, or of an API key the next payment into "
-        "the API balance, pay that first"
+        "Earlier calls used more than was paid for. The Team's next Credits pay that first; for API keys the "
+        "next top-up, or voucher, does"
     )
 
 

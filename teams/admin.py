@@ -169,7 +169,7 @@ class UserAdmin(VerbsAdmin[User]):
         ),
         Verb(
             "remove-passkeys",
-            _("Remove all passkeys and recovery codes"),
+            _("Remove passkeys, app and recovery codes"),
             ReasonForm,
             _remove_passkeys,
             fits=lambda user: Authenticator.objects.filter(user=user).exists(),

@@ -26,7 +26,7 @@ class ApiKeyTextHidden(Refusal):
     """It is somebody else's, or was revoked."""
 
     code = "api_key_text_hidden"
-    title = _("A text of an API key is shown to who made it alone; rotate the key to get one of your own")
+    title = _("An API key is shown only to whoever made or last rotated it; rotate it to get one that you can see")
 
 
 class ReauthenticationRequired(Refusal):
@@ -79,7 +79,7 @@ class TooManyInvitations(Refusal):
 class InvitationForAnotherAddress(Refusal):
     code = "invitation_for_another_address"
     status = 403
-    title = _("This invitation was sent to another e-mail address; sign in with that address, verified")
+    title = _("This invitation was sent to another e-mail address; sign in to an account that has confirmed it")
 
 
 class InvitationAlreadyOpen(Refusal):
@@ -111,7 +111,7 @@ class SeatNotUndone(Refusal):
 
 class TeamHasLiveSeats(Refusal):
     code = "team_has_live_subscription"
-    title = _("The Team still has seats that are paid for; end the subscription first")
+    title = _("The Team still has seats that were given by operators; ask them to withdraw those first")
 
 
 class MailNotKept(Refusal):

@@ -136,6 +136,6 @@ def drop(request: TeamRequest) -> HttpResponse:
         attempt(
             request,
             lambda: changes.drop_change(change=found, at=timezone.now()),
-            _("Dropped: %(change)s. Nothing was charged.") % {"change": in_readers_words(change.text)},
+            _("Discarded: %(change)s. Nothing was charged.") % {"change": in_readers_words(change.text)},
         )
     return redirect("team-billing", request.team.slug)

@@ -63,6 +63,6 @@ def leave(request: TeamRequest, pk: UUID) -> HttpResponse:
     attempt(
         request,
         lambda: leave_checkout(checkout=session, at=timezone.now()),
-        _("Given up. Nothing was charged."),
+        _("Canceled. Nothing was charged."),
     )
     return redirect("team-checkout", request.team.slug, session.pk)

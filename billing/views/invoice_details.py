@@ -19,7 +19,7 @@ from billing.services.contacts import set_contacts
 from billing.workflows.invoice_details import change_invoice_details
 from billing.workflows.invoice_details import invoice_details as found_details
 from teams.models import Team
-from teams.permissions import Right, who_may
+from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.errors import Refusal
@@ -97,6 +97,5 @@ def _page(
     context = {
         "form": form,
         "contacts_form": contacts_form,
-        "payers": who_may(request.team, Right.MANAGE_BILLING),
     }
     return show_fresh(request, "billing/invoice_details.html", context, status=status)

@@ -100,7 +100,7 @@ def price_change(*, team: Team, request: ChangeRequest, moment: datetime, at: da
     what `preview_change` does.
     """
     if isinstance(request, AddSeats) and team.is_default:
-        refused = _("Your own Team has one seat; create a Team for more people")
+        refused = _("Your Default Team has one seat; create a Team for more people")
         raise InvalidValue(refused, pointer="/seats")
     if isinstance(request, (AddSeats, MoveSeats)) and not _is_sold(request.plan_id):
         raise NotOnSale

@@ -114,7 +114,7 @@ def _chosen(team: Team, seats: Mapping[str, int], interval: str) -> tuple[dict[s
         refused = gettext("Choose from 1 to %(most)s seats") % {"most": MAX_SEATS}
         raise InvalidValue(refused, pointer="/seats")
     if team.is_default and total > 1:
-        refused = gettext("Your own Team has one seat; create a Team for more people")
+        refused = gettext("Your Default Team has one seat; create a Team for more people")
         raise InvalidValue(refused, pointer="/seats")
     plans = {plan.code: plan for plan in Plan.objects.sellable().filter(code__in=wanted)}
     for code in wanted:

@@ -99,7 +99,7 @@ def steps(setup: Setup) -> tuple[Step, ...]:
             (
                 _(
                     "After a few seconds this turns green by itself, with the price of the call and its "
-                    "receipt. The bar on your account page has moved by the same amount."
+                    "receipt. The bar on your Home page has moved by the same amount."
                 ),
             ),
             shows_use=True,

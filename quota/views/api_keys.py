@@ -93,7 +93,7 @@ def rotate(request: TeamRequest, pk: int) -> HttpResponse:
             lambda: service.rotate_api_key(
                 key=key, membership=request.membership, overlap=overlap, at=timezone.now(), by=request.user
             ),
-            _("%(name)s has a new text.") % {"name": key.name},
+            _("%(name)s has a new secret.") % {"name": key.name},
         )
         return redirect("team-api-key-show", request.team.slug, pk)
     context = {"form": form, "key": key}

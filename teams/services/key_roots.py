@@ -61,7 +61,7 @@ def what_to_do(missing: dict[str, int]) -> str:
         "%(keys)d of the keys cannot work: their key root %(roots)s is not here, or is another"
         " secret of that name. Restore secrets.json from the backup of this data, or set TOKENPLAN_KEY_ROOTS"
         " as it was. Only if the root is lost for good: `manage.py key_roots --withdraw NAME` kills its keys,"
-        " and each member makes a new one on the account page."
+        " and each member makes a new one on the Home page."
     ) % {"keys": sum(missing.values()), "roots": ", ".join(missing)}
 
 

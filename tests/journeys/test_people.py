@@ -100,6 +100,6 @@ def test_a_bulk_action_says_by_itself_how_far_it_is(browser_page: Page, live_ser
     expect(page.get_by_role("button", name="Stop")).to_be_focused()
     while work_next_line(at=at):
         pass
-    expect(main).to_contain_text("All lines are worked.")
+    expect(main).to_contain_text("All lines are done.")
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     assert violations(page, "main") == []

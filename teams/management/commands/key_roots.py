@@ -64,5 +64,5 @@ class Command(BaseCommand):
         except InvalidValue as error:
             raise CommandError(error.detail) from error
         self.stdout.write(
-            f"{root}: {count} keys were revoked; their holders make new ones on the account page"
+            f"{root}: {count} keys were revoked; their holders make new ones on the Home page"
         )

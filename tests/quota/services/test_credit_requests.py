@@ -260,7 +260,7 @@ def test_the_mail_says_what_the_access_does_not_do(mia: Membership) -> None:
 
     text = last_mail()
 
-    assert "You have no monthly cap of your own." in text
+    assert "No monthly cap was set for you." in text
     assert "When a window of a seat is full they do not: this is switched off for the whole Team" in text
     assert "The Team has no Credits at the moment." in text
 

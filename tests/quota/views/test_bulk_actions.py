@@ -62,7 +62,7 @@ def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team:
     while work_next_line(at=T0):
         pass
     page = read(owner, url)
-    assert "All lines are worked. Done: 3. Refused: 0. Left: 0. 100%" in page
+    assert "All lines are done. Done: 3. Refused: 0. Left: 0. 100%" in page
     assert "hx-trigger" not in owner.get(url).content.decode()
     # The page that is open is loaded anew once, and asks no more.
     assert owner.get(url, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"

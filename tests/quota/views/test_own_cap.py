@@ -60,11 +60,11 @@ def test_not_without_me_and_back(as_user: AsUser, mia: Membership) -> None:
     client = as_user(mia.user)
 
     said = submit(client, page_of(mia), use="none")
-    assert "You let no Credits be used without you. Change" in said
+    assert "Your own limit: no Credits are used. Change" in said
     assert "When a window is full Stop" in said
     assert caps(mia) == (5_000 * CREDIT, 0, 0)
 
-    assert "Limit what is used without you" in submit(client, page_of(mia), use="any", month_cap="?")
+    assert "Set your own limit on Credits" in submit(client, page_of(mia), use="any", month_cap="?")
     assert caps(mia) == (5_000 * CREDIT, None, 5_000 * CREDIT)
 
 

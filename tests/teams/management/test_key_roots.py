@@ -54,7 +54,7 @@ def test_a_lost_root_is_withdrawn_and_the_one_in_use_is_not(settings: object) ->
     team = make_team("Acme")
     make_member(team).keys.update(root="lost")
     assert said("key_roots", "--withdraw", "lost") == [
-        "lost: 1 keys were revoked; their holders make new ones on the account page"
+        "lost: 1 keys were revoked; their holders make new ones on the Home page"
     ]
     current = next(iter(settings.KEY_ROOTS))  # type: ignore[attr-defined]
     with pytest.raises(CommandError, match="makes the new keys"):
