@@ -1,0 +1,162 @@
+"""What the database functions of a batch answer, asked directly: what they get wrong, and the road for one
+call would put right, is seen here alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from quota.hot_path.sql import database_clock, fetch_all
+from quota.services.entitlements import suspend_seat
+from quota.services.gateways import revoke_gateway
+from teams.keytext import key_id_of, new_key_id
+from teams.services.keys import rotate_key
+from teams.services.seats import free_seat
+from tests.helpers.factories import T0, Scene, make_scene
+from tests.helpers.roads import hash_of
+
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+ROWS = "SELECT s.*, (s.usage).rules IS NOT NULL AS has_usage FROM "
+CALLS = f"{ROWS} quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s) s"
+HOLDS = f"{ROWS} quota_gather_holds(%(ids)s::uuid[], %(draw_ids)s, %(credentials)s::text[], %(at)s) s"
+EVENTS = f"{ROWS} quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s) s"
+
+
+@pytest.fixture
+def road() -> None:
+    """Neither road: the functions themselves."""
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return make_scene()
+
+
+def id_of(key: str) -> str:
+    found = key_id_of(key)
+    assert found
+    return found
+
+
+def calls(scene: Scene, *key_ids: str, at: datetime | None = T0) -> list[dict[str, Any]]:
+    many = len(key_ids)
+    values = {
+        "request_ids": [f"r{n}" for n in range(many)],
+        "credentials": [hash_of(scene.desk.gateway)] * many,
+    }
+    return fetch_all(CALLS, {"keys": list(key_ids), "at": at, **values})
+
+
+def holds(scene: Scene, *ids: Any, at: datetime | None = T0) -> list[dict[str, Any]]:
+    many = len(ids)
+    values = {"draw_ids": [""] * many, "credentials": [hash_of(scene.desk.gateway)] * many}
+    return fetch_all(HOLDS, {"ids": list(ids), "at": at, **values})
+
+
+def events(*reported: tuple[str, datetime]) -> list[dict[str, Any]]:
+    keys, moments = [key for key, _ in reported], [moment for _, moment in reported]
+    ids = [f"e{n}" for n in range(len(reported))]
+    return fetch_all(EVENTS, {"keys": keys, "moments": moments, "ids": ids, "at": T0 + MINUTE})
+
+
+def limits_within() -> dict[str, str]:
+    found = {}
+    with connection.cursor() as cursor:
+        for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SHOW {name}")
+            (found[name],) = cursor.fetchone()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["calls", "holds"])
+def test_a_batch_waits_a_second_for_a_lock_and_may_take_ten(scene: Scene, kind: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        assert (calls if kind == "calls" else holds)(scene) == []
+        assert limits_within() == {
+            "lock_timeout": "1s",
+            "statement_timeout": "10s",
+            "idle_in_transaction_session_timeout": "1min",
+        }
+
+
+def test_reports_in_bulk_may_take_ten_seconds(scene: Scene) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        assert events() == []
+        assert limits_within()["statement_timeout"] == "10s"
+
+
+def test_reports_in_bulk_wait_a_second_for_each_lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = 'quota_gather_events'")
+        assert "lock_timeout=1s" in cursor.fetchone()[0]
+
+
+def test_of_keys_that_nobody_has_there_is_nothing_but_the_number(scene: Scene) -> None:
+    unknown, again = calls(scene, new_key_id(), new_key_id())
+    assert (unknown["number"], again["number"]) == (1, 2)
+    assert (unknown["key_id"], unknown["seated"], unknown["asked_before"]) == (None, False, False)
+    assert holds(scene, "00000000-0000-7000-8000-000000000000")[0]["id"] is None
+    assert events((new_key_id(), T0))[0]["key_id"] is None
+
+
+def test_without_a_moment_it_is_the_clock_after_the_locks(scene: Scene) -> None:
+    held = scene.desk.ask()
+    before = database_clock()
+    (call,), (hold,) = (
+        calls(scene, id_of(scene.desk.key), at=None),
+        holds(scene, held.reservation_id, at=None),
+    )
+    after = database_clock()
+    assert before < call["at"] < hold["at"] < after
+
+
+def test_whoever_gave_the_seat_back_holds_none(scene: Scene) -> None:
+    key = id_of(scene.desk.key)
+    assert calls(scene, key)[0]["seated"] is True
+    free_seat(seat=scene.seat, at=T0, by=scene.owner.user)
+    assert calls(scene, key)[0]["seated"] is False
+
+
+def test_usage_of_a_seat_comes_once_with_the_first_call_of_it(scene: Scene) -> None:
+    key = id_of(scene.desk.key)
+    other = rotate_key(membership=scene.owner, overlap=MINUTE, at=T0, by=scene.owner.user).key_id
+    rows = calls(scene, key, other, key)
+    assert [row["number"] for row in rows] == [1, 2, 3]
+    assert [row["has_usage"] for row in rows] == [True, False, False]
+    assert {row["seat_id"] for row in rows} == {scene.seat.pk}
+    assert rows[0]["key_id"] == rows[2]["key_id"] != rows[1]["key_id"]
+    held = [scene.desk.ask().reservation_id for _ in range(2)]
+    assert [row["has_usage"] for row in holds(scene, *held)] == [True, False]
+    assert [row["has_usage"] for row in events((key, T0), (key, T0))] == [True, False]
+
+
+def test_a_gateway_that_is_revoked_is_none(scene: Scene) -> None:
+    key, held = id_of(scene.desk.key), scene.desk.ask().reservation_id
+    assert calls(scene, key)[0]["gateway_id"] == scene.desk.gateway.pk
+    assert holds(scene, held)[0]["by_gateway_id"] == scene.desk.gateway.pk
+    revoke_gateway(gateway=scene.desk.gateway, at=T0, by=None)
+    assert calls(scene, key)[0]["gateway_id"] is None
+    assert holds(scene, held)[0]["by_gateway_id"] is None
+
+
+def test_a_hold_that_is_closed_is_neither_open_nor_locked(scene: Scene) -> None:
+    open_one, closed = scene.desk.ask(), scene.desk.ask()
+    scene.desk.settle(closed, 1)
+    row, other = holds(scene, open_one.reservation_id, closed.reservation_id)
+    assert (row["id"], row["is_open"]) == (open_one.reservation_id, True)
+    assert (other["id"], other["is_open"], other["has_usage"]) == (None, False, False)
+
+
+def test_of_a_call_while_the_seat_was_suspended_no_usage_is_read(scene: Scene) -> None:
+    key = id_of(scene.desk.key)
+    suspend_seat(seat=scene.seat, at=T0 + MINUTE, by=None)
+    before, after = events((key, T0), (key, T0 + MINUTE))
+    assert (before["seat_id"], before["has_usage"]) == (scene.seat.pk, True)
+    assert (after["seat_id"], after["has_usage"]) == (None, False)
