@@ -132,7 +132,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
 
     page.get_by_role("button", name="Cancel this purchase").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Given up. Nothing was charged.")
+    expect(page.get_by_role("status")).to_contain_text("Canceled. Nothing was charged.")
     page.goto(f"{url}/teams/acme/credits/purchases/")
     expect(page.get_by_role("region", name="Purchases").first).to_contain_text("Not paid")
     assert CreditPurchase.objects.get().state == "failed"

@@ -147,6 +147,28 @@ def test_a_hold_that_another_transaction_has_locked_is_settled_later() -> None:
     assert event.amount_nanousd == 2 * PENNY
 
 
+def test_a_batch_locks_its_own_holds_and_seats_and_none_that_lie_between() -> None:
+    scene = make_scene()
+    desks = [scene.desk, *(Desk(scene.desk.gateway, key_of(seated(scene))) for _ in range(2))]
+    first, between, last = (desk.ask(1).reservation_id for desk in desks)
+    statement = "SELECT FROM quota_gather_holds(%s::uuid[], ARRAY['', ''], ARRAY['', ''], %s)"
+
+    def free() -> set[Any]:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM quota_reservation FOR NO KEY UPDATE SKIP LOCKED")
+            holds = {id for (id,) in cursor.fetchall()}
+            cursor.execute("SELECT id FROM teams_seat FOR NO KEY UPDATE SKIP LOCKED")
+            return holds | {id for (id,) in cursor.fetchall()}
+
+    everything = free()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, [[first, last], T0])
+        (left,) = race(free)
+    seat = Reservation.objects.get(pk=between).seat_id
+    assert len(everything) == 6
+    assert left == {between, seat}
+
+
 def test_a_request_id_that_another_key_uses_meanwhile_undoes_the_batch_and_all_of_it_goes_alone() -> None:
     scene = make_scene()
     desks = [scene.desk, Desk(scene.desk.gateway, key_of(seated(scene)))]

@@ -118,7 +118,7 @@ def test_a_reached_cap_is_mailed_once_a_month(team: Team, mailoutbox: list[Email
     subject, body = only(mailoutbox)
     assert subject == "Auto top-up of Acme has reached its cap for this month"
     assert "is 2,501 Credits at 3 June 2026, 10:02 UTC, below the threshold of 5,000 Credits." in body
-    assert "would buy 25,000 Credits now, but your cap of 25,000 Credits a month" in body
+    assert "would buy 25,000 Credits now, but the cap of 25,000 Credits a month" in body
     assert "25,000 Credits were bought automatically since the 1st." in body
     assert CreditPurchase.objects.count() == 1
     # Next month the cap is whole again.
@@ -224,10 +224,10 @@ def test_the_end_of_a_subscription_is_mailed(
 @pytest.mark.parametrize(
     ("paid", "subject", "says"),
     [
-        (True, "Your payment for Acme has arrived", "5,000 Credits. What you bought can be used now."),
+        (True, "The payment for Acme has arrived", "5,000 Credits. What was bought can be used now."),
         (
             False,
-            "Your payment for Acme failed",
+            "The payment for Acme failed",
             "5,000 Credits. Nothing was charged, and nothing was bought.",
         ),
     ],
@@ -300,6 +300,6 @@ def test_the_mail_of_a_plan_that_was_missed_says_what_is_credited(
     bill.say({"max": 1})
 
     subject, body = only(mailoutbox)
-    assert subject == "What you planned for Acme came late; $5,880.00 is credited"
+    assert subject == "What was planned for Acme came late; $5,880.00 is credited"
     assert "It has happened now, at 3 June 2026, 10:02 UTC." in body
     assert f"{BASE}/billing/" in body

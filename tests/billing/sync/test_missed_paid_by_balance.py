@@ -66,7 +66,7 @@ def test_it_goes_back_to_the_balance(
         by_balance * USD // 100,
     )
     deliver_due(at=story.account.at)
-    (sent,) = [one for one in mailoutbox if "although you had canceled" in one.subject]
+    (sent,) = [one for one in mailoutbox if "although it had been canceled" in one.subject]
     assert ("on your balance again" in sent.body) == (by_balance > 0)
 
 

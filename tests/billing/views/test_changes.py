@@ -234,7 +234,7 @@ def test_a_change_that_is_not_paid_waits_and_is_dropped_without_a_trace(
     assert re.search(r'href="http://127\.0\.0\.1:\d+/[^"]+">Pay \$50\.00</a>', html)
 
     dropped = words(client.post(billing(buyer.team, "change/drop/"), follow=True))
-    assert "Dropped: Add 1 seat of Max. Nothing was charged." in dropped
+    assert "Discarded: Add 1 seat of Max. Nothing was charged." in dropped
     assert "waits for its payment" not in dropped
     assert buyer.plans() == ["max"]
     assert [invoice.status for invoice in api().invoices.list({"customer": buyer.customer}).data] == [

@@ -52,7 +52,7 @@ def test_who_pays_comes_back_to_seats_before_any_webhook(as_user: AsUser, buyer:
 
     assert returned.endswith(back(checkout))
     assert page.startswith("Paid, thank you 2 × Plus, 1 × Max, paid monthly")
-    assert "The Team now has: 2 Plus seats, 1 Max seat. Give them to members" in page
+    assert "The Team now has: 2 Plus seats, 1 Max seat. The Owner and the Admins can give them to members" in page
     assert "Give out seats" in page
     assert not StripeEvent.objects.exists()
     assert buyer.plans() == ["plus", "plus", "max"]
@@ -103,7 +103,7 @@ def test_who_leaves_the_payment_page_may_go_on_or_give_it_up(as_user: AsUser, bu
     )
 
     given_up = words(client.post(f"{back(checkout)}leave/", follow=True))
-    assert "Given up. Nothing was charged." in given_up
+    assert "Canceled. Nothing was charged." in given_up
     assert "Not paid 1 × Max, paid monthly The payment page was closed or has expired." in given_up
     assert buyer.charges() == []
     assert subscribe(client, buyer.team).pk != checkout.pk

@@ -25,6 +25,7 @@ from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import release, settle
+from quota.hot_path.sql import database_clock
 from quota.hot_path.state import CallState, locked_call_state, locked_reservation_state
 from quota.models import Account, ApiKeyMonth, CreditGrant, OwedUsage, RateCard, Reservation
 from quota.services.balance import add_to_balance
@@ -259,6 +260,14 @@ def test_a_hold_of_one_nano_dollar_counts_until_it_lapses_and_not_for_itself(one
     assert (one.usable(at=held.expires_at), capped.usable(at=held.expires_at)) == (10, 5)
     release(reservation_id=held.reservation_id, at=T0)
     assert (one.usable(), capped.usable()) == (10, 5)
+
+
+def test_what_is_held_by_the_databases_clock_counts_by_it(one: Caller) -> None:
+    """Every other moment here is long past for the database, whose clock is in the ids of holds."""
+    lot(one.key.team, 10)
+    capped, now = caller(one.key.membership, cap=5), database_clock()
+    capped.ask(2, at=now)
+    assert (one.usable(at=now), capped.usable(at=now)) == (8, 3)
 
 
 def test_a_cap_counts_what_its_own_key_used_and_holds_in_the_month(one: Caller) -> None:

@@ -164,7 +164,7 @@ def test_the_80_percent_mail_has_the_exact_figures_and_what_to_do() -> None:
     send_notices(at=T0 + HOUR)
     text = text_of(Mail.objects.get(kind="quota_80"))
     assert text.startswith(f"83.33% of your 5-hour quota in {scene.team.name} is used\n")
-    assert "You have used $2.75 of the $3.30 in the 5-hour window of your Max seat" in text
+    assert "$2.75 of the $3.30 in the 5-hour window of your Max seat" in text
     assert "$0.55 was left at 3 Jun 2026, 11:02 UTC." in text
     assert (
         "It is released step by step: $1.00 at 3 Jun 2026, 15:00 UTC, and all that was used so far by "
@@ -181,7 +181,7 @@ def test_the_100_percent_mail_says_when_the_window_resets_and_that_credits_pay()
     send_notices(at=T0)
     text = text_of(Mail.objects.get(kind="quota_100"))
     assert text.startswith(f"Your weekly quota in {scene.team.name} is used up\n")
-    assert "You have used $0.10 of the $0.10 in the weekly window" in text
+    assert "$0.10 of the $0.10 in the weekly window" in text
     assert "100% at 3 Jun 2026, 10:02 UTC" in text
     assert "The window ends, and the next one begins empty, at 8 Jun 2026, 00:00 UTC." in text
     assert "Credits pay for what goes beyond it: you can use 4,980 Credits now." in text
@@ -197,7 +197,7 @@ def test_who_may_make_no_api_key_reads_whom_to_ask_for_one() -> None:
     make_desk(member).use(9)
     send_notices(at=T0)
     text = text_of(Mail.objects.get(to=member.user.email, kind__startswith="quota"))
-    found = [said in text for said in ("Ask the Owner or an Admin for one.", "The Owner buys", "/api-keys/")]
+    found = [said in text for said in ("Ask the Owner or an Admin for one.", "The Owner, and whoever has the Billing right, buys", "/api-keys/")]
     assert found == [True, True, False]
 
 

@@ -59,7 +59,7 @@ def test_drift_is_mailed_to_each_operator_once_a_day() -> None:
     (message,) = outbox.outbox
     assert message.subject == "Token Plan: 23 differences between meters and events"
     assert "meter 19: 1 expected, 2 found\n… and 3 more\n\nAmounts are nano-dollars." in message.body
-    assert f"The nightly check of {T0:%Y-%m-%d %H:%M} UTC recomputed" in message.body
+    assert "The nightly check of 3 Jun 2026, 10:02 UTC recomputed" in message.body
 
 
 def test_a_check_that_has_not_ended_for_thirty_hours_is_mailed_once_a_day() -> None:

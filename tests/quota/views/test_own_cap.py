@@ -114,7 +114,7 @@ def test_at_the_limit_it_says_who_stops_it_and_where_to_change_it(as_user: AsUse
 
     submit(client, page_of(scene.owner), use="none")
 
-    assert "you have set that no more are used without you. Let more be used" in read(client, "/account/")
+    assert "your own limit is reached. Let more be used" in read(client, "/account/")
 
 
 def test_who_has_no_access_reads_that_the_choice_waits(as_user: AsUser) -> None:

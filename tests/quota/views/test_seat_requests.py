@@ -105,7 +105,7 @@ def test_without_a_free_seat_of_the_plan_the_owner_is_led_to_the_price_and_an_ad
     assert "Assign this seat" not in words(to_owner)
 
     to_admin = as_user(admin.user).get("/teams/acme/requests/")
-    assert "Only ann@example.com can buy one." in words(to_admin)
+    assert "Ask ann@example.com to buy one." in words(to_admin)
     assert "/billing/" not in to_admin.content.decode()
 
 

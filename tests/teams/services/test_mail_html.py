@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.utils.formats import date_format
 
 from teams.models import Mail, User
 from teams.services import mail
@@ -78,7 +79,7 @@ def test_a_notice_of_usage_has_the_bar_in_cells_and_one_button(
     assert html.count('bgcolor="#0b66c3"') == 1
     assert ">Your usage bar</a>" in html
     assert "A &amp; &lt;B&gt;" in html
-    assert html.index("You have used") < html.index('height="12"') < html.index("<ul")
+    assert html.index("in the Team") < html.index('height="12"') < html.index("<ul")
 
 
 def test_a_full_window_has_no_cell_that_is_free(mailoutbox: list[EmailMultiAlternatives]) -> None:
@@ -101,7 +102,7 @@ def test_nothing_outside_is_asked_for_and_dark_screens_are_thought_of(
 def test_times_are_those_of_the_zone_of_whoever_gets_it(mailoutbox: list[EmailMultiAlternatives]) -> None:
     User.objects.create_user("mia@example.com", time_zone="Asia/Shanghai")
     text, html = sent("quota_80", mailoutbox, **NEAR)
-    moment = f"{NOON.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M} CST"
+    moment = f"{date_format(NOON.astimezone(ZoneInfo('Asia/Shanghai')), 'j M Y, H:i')} CST"
     assert moment in text
     assert moment in words(html)
 
