@@ -26,7 +26,9 @@ class ApiKeyTextHidden(Refusal):
     """It is somebody else's, or was revoked."""
 
     code = "api_key_text_hidden"
-    title = _("An API key is shown only to whoever made or last rotated it; rotate it to get one that you can see")
+    title = _(
+        "An API key is shown only to whoever made or last rotated it; rotate it to get one that you can see"
+    )
 
 
 class ReauthenticationRequired(Refusal):
@@ -79,7 +81,9 @@ class TooManyInvitations(Refusal):
 class InvitationForAnotherAddress(Refusal):
     code = "invitation_for_another_address"
     status = 403
-    title = _("This invitation was sent to another e-mail address; sign in to an account that has confirmed it")
+    title = _(
+        "This invitation was sent to another e-mail address; sign in to an account that has confirmed it"
+    )
 
 
 class InvitationAlreadyOpen(Refusal):

@@ -11,12 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.admin.columns import link, usd
 from billing.admin.forms import RefundForm
 from billing.models import CreditPurchase, Payment, Refund
 from billing.selectors.refunds import claw_back_of
 from billing.services.refunds import check_refund
 from billing.workflows.refunds import refund_payment
+from quota.admin.columns import link, usd
 from quota.money import usd_text
 from teams.models import User
 from teams.tasks import deliver_mail

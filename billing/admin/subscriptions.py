@@ -8,7 +8,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.admin.columns import usd
 from billing.models import (
     AutoTopUp,
     Change,
@@ -20,6 +19,7 @@ from billing.models import (
     Subscription,
     SubscriptionItem,
 )
+from quota.admin.columns import usd
 from tokenplan.kit.admin import ReadOnlyAdmin, ReadOnlyInline
 
 

@@ -43,7 +43,7 @@ def in_credits(field: str, description: str | _StrPromise) -> Column:
 
 
 def of_account(field: str, description: str | _StrPromise) -> Column:
-    """A field of nano-dollars, in what the row's account counts in: Credits, or dollars of the API balance."""
+    """A field of nano-dollars, in what the row's account counts in: Credits, or dollars of API balance."""
 
     @admin.display(description=description, ordering=field)
     def column(row: Any) -> str:

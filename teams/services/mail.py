@@ -96,7 +96,7 @@ def take_back(*about: str) -> int:
 
 
 def take_back_kinds(kinds: Collection[str], *, to: str) -> int:
-    """The address wants none of these kinds any more: those that still wait are not sent. Returns how many."""
+    """The address wants none of these kinds any more: those that wait are not sent. Returns how many."""
     return Mail.objects.filter(to=to, kind__in=kinds, sent_at=None).delete()[0]
 
 

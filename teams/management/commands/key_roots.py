@@ -63,6 +63,4 @@ class Command(BaseCommand):
             count = withdraw_root(root=root, at=timezone.now(), by=None)
         except InvalidValue as error:
             raise CommandError(error.detail) from error
-        self.stdout.write(
-            f"{root}: {count} keys were revoked; their holders make new ones on the Home page"
-        )
+        self.stdout.write(f"{root}: {count} keys were revoked; their holders make new ones on the Home page")

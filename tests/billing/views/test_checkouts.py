@@ -52,7 +52,10 @@ def test_who_pays_comes_back_to_seats_before_any_webhook(as_user: AsUser, buyer:
 
     assert returned.endswith(back(checkout))
     assert page.startswith("Paid, thank you 2 × Plus, 1 × Max, paid monthly")
-    assert "The Team now has: 2 Plus seats, 1 Max seat. The Owner and the Admins can give them to members" in page
+    assert (
+        "The Team now has: 2 Plus seats, 1 Max seat. The Owner and the Admins can give them to members"
+        in page
+    )
     assert "Give out seats" in page
     assert not StripeEvent.objects.exists()
     assert buyer.plans() == ["plus", "plus", "max"]

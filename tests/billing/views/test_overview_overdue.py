@@ -61,7 +61,8 @@ def test_the_banner_comes_with_the_failed_renewal_and_goes_with_its_payment(
         stops = re.search(r"All seats work until (\d+ Jul 2026, \d\d:\d\d) UTC\.", text)
         assert stops
         assert (
-            f"The seat works until {stops[1]} UTC. The Owner, and whoever has the Billing right, can pay it." in whole(as_user, mia.user, path)[0]
+            f"The seat works until {stops[1]} UTC. The Owner, and whoever has the Billing right, can pay it."
+            in whole(as_user, mia.user, path)[0]
         )
         pay = re.search(r'href="([^"]+)">Pay \$50\.00 now</a>', html)
         assert pay

@@ -245,7 +245,9 @@ def test_whoever_has_not_paid_gets_none_and_reads_why(stripe_account: StripeAcco
     assert "You get a link of your own once a Team of yours has paid for seats." in read(
         client, "/promotions/"
     )
-    assert "You get an invite link once a Team that you own has paid for seats" in words(client.post("/promotions/link/", follow=True))
+    assert "You get an invite link once a Team that you own has paid for seats" in words(
+        client.post("/promotions/link/", follow=True)
+    )
     assert not InviteLink.objects.exists()
 
 

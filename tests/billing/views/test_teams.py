@@ -43,5 +43,7 @@ def test_deleting_asks_for_the_name(team: Team, owner: Client) -> None:
 def test_a_team_with_seats_is_not_deleted(team: Team, owner: Client) -> None:
     make_seat(team)
 
-    assert "The Team still has seats that were given by operators" in submit(owner, "/teams/acme/delete/", name="Acme")
+    assert "The Team still has seats that were given by operators" in submit(
+        owner, "/teams/acme/delete/", name="Acme"
+    )
     assert owner.get("/teams/acme/").status_code == 200

@@ -24,7 +24,9 @@ LISTS = sorted(site._registry.values(), key=lambda each: each.opts.label)
         (of_account("left", ""), {"left": 2 * USD, "account": "balance"}, "$2.00"),
     ],
 )
-def test_an_amount_is_in_what_its_account_counts_in(column: Column, row: dict[str, object], read: str) -> None:
+def test_an_amount_is_in_what_its_account_counts_in(
+    column: Column, row: dict[str, object], read: str
+) -> None:
     assert column(SimpleNamespace(**row)) == read
 
 

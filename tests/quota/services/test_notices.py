@@ -197,7 +197,14 @@ def test_who_may_make_no_api_key_reads_whom_to_ask_for_one() -> None:
     make_desk(member).use(9)
     send_notices(at=T0)
     text = text_of(Mail.objects.get(to=member.user.email, kind__startswith="quota"))
-    found = [said in text for said in ("Ask the Owner or an Admin for one.", "The Owner, and whoever has the Billing right, buys", "/api-keys/")]
+    found = [
+        said in text
+        for said in (
+            "Ask the Owner or an Admin for one.",
+            "The Owner, and whoever has the Billing right, buys",
+            "/api-keys/",
+        )
+    ]
     assert found == [True, True, False]
 
 
