@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from billing.models import PurchasedSeat, Subscription
+from quota.models import Plan
 from teams.models import Team
 
 
@@ -25,3 +26,19 @@ def seat_offers(team: Team, seat_ids: Collection[int]) -> dict[int | None, SeatO
     bought = PurchasedSeat.objects.for_team(team).live().filter(seat__in=seat_ids, leaves=False)
     paid = set(bought.values_list("seat", flat=True)) if is_subscribed else set()
     return {seat_id: SeatOffer(is_subscribed, raises=seat_id in paid) for seat_id in (None, *seat_ids)}
+
+
+def next_plans(team: Team, seat_ids: Collection[int]) -> dict[int, Plan]:
+    """By seat id, the next higher plan on sale, of those of these seats that the subscription pays for: none
+    while a payment is overdue or the subscription is to end, since plans cannot be changed then.
+    """
+    paying = Subscription.objects.for_team(team).live().first() if seat_ids else None
+    if paying is None or paying.owes or paying.ends_at is not None:
+        return {}
+    bought = PurchasedSeat.objects.for_team(team).live().filter(seat__in=seat_ids, leaves=False)
+    on_sale = list(Plan.objects.sellable().order_by("rank", "code"))
+    found = {
+        row.seat_id: next((plan for plan in on_sale if plan.rank > row.plan.rank), None)
+        for row in bought.select_related("plan")
+    }
+    return {seat_id: plan for seat_id, plan in found.items() if plan}

@@ -220,7 +220,7 @@ class TeamFile:
 
     @cached_property
     def members(self) -> list[RosterRow]:
-        return rows_of(list(members_of(self.team)[:MOST]), self.now)
+        return rows_of(list(members_of(self.team, self.now)[:MOST]), self.now)
 
     @cached_property
     def seats(self) -> dict[str, int]:

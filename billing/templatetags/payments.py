@@ -13,10 +13,14 @@ from django.utils.translation import gettext as _
 
 from billing.models import PurchasedSeat
 from billing.selectors.overview import overdue_of
-from billing.selectors.seat_offers import SeatOffer
+from billing.selectors.seat_offers import SeatOffer, next_plans
 from billing.selectors.seat_offers import seat_offers as offers_of
+from billing.selectors.smaller_plans import SmallerPlans
+from billing.selectors.smaller_plans import smaller_plans as smaller_plans_of
+from quota.models import Plan
 from quota.selectors.member_requests import WaitingForSeat
 from quota.selectors.seats import SeatState
+from quota.selectors.usage_bar import UsageBar
 from teams.models import Membership, Team
 from teams.permissions import Right, may
 
@@ -87,3 +91,21 @@ def seat_offers(team: Team, waiting: Sequence[WaitingForSeat]) -> dict[int | Non
 def offer_to(offers: dict[int | None, SeatOffer], one: WaitingForSeat) -> SeatOffer:
     """Of these offers the one for a member who asks."""
     return offers[one.held.seat.pk if one.held else None]
+
+
+@register.simple_tag
+def smaller_plans(team: Team) -> SmallerPlans:
+    """The seats of the Team for which the next lower plan would do, now."""
+    return smaller_plans_of(team, timezone.now())
+
+
+@register.simple_tag
+def higher_plans(team: Team, bars: Sequence[UsageBar]) -> dict[int, Plan]:
+    """What the seats of these bars can be raised to, by the seat's id."""
+    return next_plans(team, [bar.seat_id for bar in bars if bar.seat_id])
+
+
+@register.filter
+def plan_of_seat(plans: Mapping[int, Plan], seat_id: int | None) -> Plan | None:
+    """The one of this seat; None for none."""
+    return plans.get(seat_id) if seat_id else None

@@ -10,31 +10,34 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Min, OuterRef
 
-from quota.models import CreditGrant, CrowdedSeat, Entitlement, UsageEvent
-from quota.outlook import NEARLY_FULL
+from quota.errors import NoUsableResources
+from quota.models import CreditGrant, RefusalCount, SeatRequest
+from quota.selectors.seat_use import idle_holdings, near_limit
 from quota.selectors.seats import free_seats
 from quota.selectors.usage_bar import UsageBar, usage_bars
-from teams.models import Membership, SeatHolding, Team
-from teams.querysets import SeatHoldingQuerySet
+from teams.models import Membership, SeatHolding, SubscriptionKey, Team
 
-IDLE_AFTER = timedelta(days=14)
 EXPIRING_WITHIN = timedelta(days=14)
+REFUSED_WITHIN = timedelta(days=7)
 # So many people are named; the others are counted.
 NAMED = 5
-# So many bars are read at most.
-MOST_BARS = 100
+# Of so many without a seat is asked what they could use now.
+MOST_REFUSED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
     """`near_limit` are bars with a window from 80 % on, those whose calls are refused first. `idle` are those
-    who have held a seat for 14 days and used nothing in that time: at most five of `idle_count`. Credits that
-    expire within 14 days are `expiring_nanousd` in all, the first at `expires_at`.
+    who have held a seat for 14 days and used nothing in that time: at most five of `idle_count`. `refused`
+    have no seat and nothing else that pays, did not ask for a seat, and made calls within 7 days, which were
+    refused: at most 100, and nobody of a Default Team. Credits that expire within 14 days are
+    `expiring_nanousd` in all, the first at `expires_at`.
     """
 
     near_limit: list[UsageBar]
     idle: list[Membership]
     idle_count: int
+    refused: list[Membership]
     free_seats: int
     expiring_nanousd: int
     expires_at: datetime | None
@@ -42,35 +45,27 @@ class Attention:
 
 def attention(team: Team, at: datetime) -> Attention:
     """As of a moment."""
-    idle = _idle(team, at)
+    idle = idle_holdings(team, at)
     lots = CreditGrant.objects.for_team(team).credits().live(at).filter(expires_at__lte=at + EXPIRING_WITHIN)
     expiring = lots.remaining()
     return Attention(
-        near_limit=_near_limit(team, at),
+        near_limit=near_limit(team, at),
         idle=[holding.membership for holding in idle.select_related("membership__user")[:NAMED]],
         idle_count=idle.count(),
+        refused=[] if team.is_default else _refused(team, at),
         free_seats=free_seats(team, at).count(),
         expiring_nanousd=expiring,
         expires_at=lots.aggregate(first=Min("expires_at"))["first"] if expiring else None,
     )
 
 
-def _near_limit(team: Team, at: datetime) -> list[UsageBar]:
-    """Which seats may be crowded, the sweep that sends notices has noted; how full they are is read now."""
-    crowded = CrowdedSeat.objects.filter(seat=OuterRef("seat"))
-    holdings = SeatHolding.objects.for_team(team).filter(Exists(crowded)).at(at).order_by("pk")
-    members = [holding.membership for holding in holdings.select_related("membership__user")[:MOST_BARS]]
-    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEARLY_FULL]
-    return sorted(bars, key=lambda bar: (bar.usable, -_fullest(bar), bar.membership.pk))
-
-
-def _fullest(bar: UsageBar) -> int:
-    return max((int(window.used_percent) for window in bar.windows), default=0)
-
-
-def _idle(team: Team, at: datetime) -> SeatHoldingQuerySet:
-    since = at - IDLE_AFTER
-    used = UsageEvent.objects.filter(membership=OuterRef("membership"), occurred_at__gte=since)
-    works = Entitlement.objects.filter(seat=OuterRef("seat")).working(at)
-    held = SeatHolding.objects.for_team(team).at(at).filter(started_at__lte=since)
-    return held.filter(Exists(works), ~Exists(used)).order_by("started_at", "pk")
+def _refused(team: Team, at: datetime) -> list[Membership]:
+    counts = RefusalCount.objects.since(at - REFUSED_WITHIN).filter(code=NoUsableResources.code)
+    keys = SubscriptionKey.objects.for_team(team).filter(
+        Exists(counts.filter(key_public_id=OuterRef("key_id")))
+    )
+    holds = SeatHolding.objects.at(at).filter(membership=OuterRef("pk"))
+    asks = SeatRequest.objects.open().filter(membership=OuterRef("pk"))
+    members = Membership.objects.for_team(team).live().filter(pk__in=keys.values("membership"))
+    found = members.filter(~Exists(holds), ~Exists(asks)).select_related("user").order_by("pk")
+    return [bar.membership for bar in usage_bars(list(found[:MOST_REFUSED]), at) if not bar.usable]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
+from quota.selectors.seat_use import idle_holdings, near_limit
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 from teams.querysets import MembershipQuerySet
 
@@ -28,6 +29,8 @@ class Shown(models.TextChoices):
     MANAGERS = "managers", _("Owner and Admins")
     ON_A_SEAT = "seat", _("On a seat")
     WITHOUT_A_SEAT = "no-seat", _("Without a seat")
+    NEAR_LIMIT = "near", _("Near a limit")
+    IDLE = "idle", _("Seat not used for 14 days")
     UNUSED_KEY = "unused", _("Whose key was never used")
 
 
@@ -50,10 +53,12 @@ class RosterRow:
 
 def roster(team: Team, at: datetime) -> list[RosterRow]:
     """The live members: Owner, Admins, Members, each by e-mail address."""
-    return rows_of(list(members_of(team)), at)
+    return rows_of(list(members_of(team, at)), at)
 
 
-def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> MembershipQuerySet:
+def members_of(
+    team: Team, at: datetime, *, search: str = "", shown: str = Shown.EVERYONE
+) -> MembershipQuerySet:
     """The live members in the order of `roster`, with their users: those whose name or address has `search`
     in it, in any case, and of these the ones that are `shown`. What is no `Shown` is everyone.
     """
@@ -70,6 +75,10 @@ def members_of(team: Team, *, search: str = "", shown: str = Shown.EVERYONE) -> 
             members = members.filter(Exists(holdings))
         case Shown.WITHOUT_A_SEAT:
             members = members.filter(~Exists(holdings))
+        case Shown.NEAR_LIMIT:
+            members = members.filter(pk__in=[bar.membership.pk for bar in near_limit(team, at)])
+        case Shown.IDLE:
+            members = members.filter(Exists(idle_holdings(team, at).filter(membership=OuterRef("pk"))))
         case Shown.UNUSED_KEY:
             members = members.filter(~Exists(used), ~Exists(charged))
     rank = Case(*(When(role=role, then=place) for role, place in ORDER.items()), default=len(ORDER))

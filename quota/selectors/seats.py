@@ -16,6 +16,7 @@ from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.hot_path.state import SeatUsage, seat_usages
 from quota.models import Entitlement, UsageEvent
 from quota.money import percent
+from quota.selectors.seat_use import idle_holdings, near_limit
 from quota.windows import QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
 from teams.querysets import SeatHoldingQuerySet, SeatQuerySet
@@ -55,6 +56,8 @@ class Shown(models.TextChoices):
     ALL = "", _("All seats")
     FREE = "free", _("Free")
     HELD = "held", _("Held")
+    NEAR_LIMIT = "near", _("Near a limit")
+    IDLE = "idle", _("Not used for 14 days")
     SUSPENDED = "suspended", _("Suspended")
     NO_PLAN = "no-plan", _("Without a plan")
 
@@ -90,6 +93,10 @@ def seats_found(
             seats = seats.filter(Exists(works), ~Exists(held))
         case Shown.HELD:
             seats = seats.filter(Exists(held))
+        case Shown.NEAR_LIMIT:
+            seats = seats.filter(pk__in=[bar.seat_id for bar in near_limit(team, at)])
+        case Shown.IDLE:
+            seats = seats.filter(Exists(idle_holdings(team, at).filter(seat=OuterRef("pk"))))
         case Shown.SUSPENDED:
             seats = seats.filter(Exists(entitled), ~Exists(works))
         case Shown.NO_PLAN:

@@ -35,7 +35,7 @@ def overview(request: TeamRequest) -> HttpResponse:
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = CreditGrant.objects.for_team(request.team).credits()
-    shown = members_of(request.team) if may(request.membership, Right.VIEW_MEMBERS) else NOBODY
+    shown = members_of(request.team, at) if may(request.membership, Right.VIEW_MEMBERS) else NOBODY
     members = Paginator(shown, ACCESS_PAGE).get_page(request.GET.get("page"))
     context = {
         "balance": balance,

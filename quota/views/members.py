@@ -43,11 +43,12 @@ NAMED = 500
 @team_page(get=Right.VIEW_MEMBERS)
 def team_members(request: TeamRequest) -> HttpResponse:
     """Everyone, or those that are searched for, with role, seat and the prefix of the key."""
+    at = timezone.now()
     search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
-    found = members_of(request.team, search=search, shown=shown)
+    found = members_of(request.team, at, search=search, shown=shown)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
-        "rows": rows_of(list(page.object_list), timezone.now()),
+        "rows": rows_of(list(page.object_list), at),
         "page": page,
         "search": search,
         "shown": shown if shown in Shown.values else Shown.EVERYONE,
@@ -158,9 +159,9 @@ def _chosen(request: TeamRequest) -> list[Membership]:
     """Those whose boxes were ticked, or all that were found. Raises InvalidValue for none, or too many."""
     if request.POST.get("scope") == "found":
         search, shown = searched(request.POST.get("q", "")), request.POST.get("show", "")
-        found = members_of(request.team, search=search, shown=shown)
+        found = members_of(request.team, timezone.now(), search=search, shown=shown)
     else:
-        found = members_of(request.team).filter(pk__in=_ids(request))
+        found = members_of(request.team, timezone.now()).filter(pk__in=_ids(request))
     return _at_most(found)
 
 

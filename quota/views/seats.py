@@ -114,7 +114,7 @@ def _seat_context(
     request: TeamRequest, state: SeatState, form: AssignForm, at: datetime
 ) -> dict[str, object]:
     search = searched(request.GET.get("q", ""))
-    people = roster.members_of(request.team, search=search, shown=roster.Shown.WITHOUT_A_SEAT)
+    people = roster.members_of(request.team, at, search=search, shown=roster.Shown.WITHOUT_A_SEAT)
     history = seat_history(state.seat)
     # Who held it before may have it back with one click: nobody who left, or has another seat since.
     before = [row.holding.membership_id for row in history if row.holding.ended_at is not None][:1]

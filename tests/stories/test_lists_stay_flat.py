@@ -38,6 +38,9 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
     found |= {name: reverse(name) for name in OF_A_PERSON}
     for stack in ("model", "tag", "payer"):
         found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
+    for shown in ("near", "idle"):
+        for name in ("team-members", "team-seats"):
+            found[f"{name}, {shown}"] = f"{found[name]}?show={shown}"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"
     found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
     found["team-seat"] = reverse("team-seat", args=[firm.team.slug, firm.seat.pk])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from billing.selectors.seat_offers import SeatOffer, seat_offers
+from billing.models import Subscription
+from billing.selectors.seat_offers import SeatOffer, next_plans, seat_offers
 from quota.models import Plan
 from quota.services.entitlements import grant_seat
 from tests.helpers.factories import T0, make_team
@@ -30,3 +31,19 @@ def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> N
     offers = seat_offers(bill.team, [paid.pk, given.pk, of_others.pk])
     assert offers.pop(paid.pk) == raised
     assert offers == dict.fromkeys((None, given.pk, of_others.pk), bought)
+
+
+def test_the_next_higher_plan_on_sale_is_what_a_paid_seat_can_be_raised_to() -> None:
+    plans = put_on_sale()
+    bill = Bill()
+    bill.say({"plus": 1, "max": 1})
+    plus, highest = (
+        state.seat.pk for state in sorted(bill.seats(), key=lambda s: s.plan.rank if s.plan else 0)
+    )
+    given = grant_seat(team=bill.team, plan=plans["plus"], ends_at=None, source="gift", at=T0, by=None)
+
+    assert next_plans(bill.team, [plus, highest, given.pk]) == {plus: plans["max"]}
+    assert next_plans(make_team(), [plus]) == {}
+    for state in ({"status": "past_due"}, {"status": "active", "cancel_at": T0}):
+        Subscription.objects.update(**state)
+        assert next_plans(bill.team, [plus]) == {}

@@ -111,7 +111,10 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
     assert 'href="https://invoice.example/in_1">Pay $90.00 now</a>' in html
     assert "You can make other changes once the overdue payment is made." in words(page)
     overview = read(as_user(owner_of(bill.team).user), f"/teams/{bill.team.slug}/")
-    assert "Needs attention A payment for this Team’s seats is overdue." in overview
+    assert "Needs attention A payment for this Team’s seats is overdue. Pay $90.00" in overview
+    admin = make_member(bill.team, role=Role.ADMIN).user
+    overview = read(as_user(admin), f"/teams/{bill.team.slug}/")
+    assert "Needs attention A payment for this Team’s seats is overdue. The Owner can pay it." in overview
     assert set(Entitlement.objects.values_list("suspended_at", flat=True)) == {T0 + 6 * DAY}
 
 

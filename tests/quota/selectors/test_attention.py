@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from quota.errors import NoUsableResources, UsageOwed
+from quota.selectors import roster, seats
 from quota.selectors.attention import Attention, attention
 from quota.services.entitlements import suspend_seat
 from quota.services.notices import send_notices
+from quota.services.refusals import remember_refusal
+from quota.services.seat_requests import request_seat
 from teams.models import Membership
 from teams.services.seats import free_seat
 from tests.helpers.factories import (
@@ -19,6 +23,7 @@ from tests.helpers.factories import (
     USD,
     Desk,
     Scene,
+    allow_credits,
     give_credits,
     key_of,
     limits,
@@ -27,10 +32,11 @@ from tests.helpers.factories import (
     make_seat,
     make_team,
 )
+from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-NOTHING = Attention([], [], 0, 0, 0, None)
+NOTHING = Attention([], [], 0, [], 0, 0, None)
 
 
 @pytest.fixture
@@ -118,6 +124,50 @@ def test_credits_that_expire_within_two_weeks_are_added_up(scene: Scene) -> None
     assert (found.expiring_nanousd, found.expires_at) == (11 * CREDIT, T0 + 14 * DAY)
 
 
+def test_the_lists_show_whom_the_overview_counts(scene: Scene) -> None:
+    scene.desk.use(85)
+    members = [member_on_a_seat(scene, uses=uses) for uses in (100, 79, 0)]
+    send_notices(at=T0)
+
+    near = attention(scene.team, T0).near_limit
+    assert [bar.membership for bar in near] == [members[0], scene.owner]
+    assert set(roster.members_of(scene.team, T0, shown="near")) == {scene.owner, members[0]}
+    assert {seat.pk for seat in seats.seats_found(scene.team, T0, shown="near")} == {
+        bar.seat_id for bar in near
+    }
+
+    later = T0 + 14 * DAY
+    assert attention(scene.team, later).idle_count == 1
+    assert list(roster.members_of(scene.team, later, shown="idle")) == [members[2]]
+    (idle,) = seats.seats_found(scene.team, later, shown="idle")
+    assert idle.holdings.get().membership == members[2]
+    assert not seats.seats_found(make_team(), later, shown="idle").exists()
+
+
+def refuse(scene: Scene, member: Membership, refusal: Refusal, at: datetime = T0) -> None:
+    gateway, key = scene.desk.gateway, key_of(member)
+    remember_refusal(gateway=gateway, key_text=key, request_id="r", model="x", refusal=refusal, at=at)
+
+
+def test_whose_calls_were_refused_for_want_of_a_seat_needs_one(scene: Scene) -> None:
+    ann, ben, cem, dan = (make_member(scene.team) for _ in range(4))
+    for member in (ann, ben, cem, member_on_a_seat(scene)):
+        refuse(scene, member, NoUsableResources())
+    refuse(scene, dan, UsageOwed())
+    request_seat(membership=ben, plan_code=scene.plan.code, message="", at=T0, by=ben.user)
+    assert attention(scene.team, T0).refused == [ann, cem]
+    assert attention(scene.team, T0 + 8 * DAY).refused == []
+
+    give_credits(scene.team, CREDIT)
+    allow_credits(cem)
+    assert attention(scene.team, T0).refused == [ann]
+    make_seat(scene.team, scene.plan, holder=ann)
+    assert attention(scene.team, T0).refused == []
+    alone = next(mine for mine in Membership.objects.filter(user=ann.user) if mine.team.is_default)
+    refuse(scene, alone, NoUsableResources())
+    assert attention(alone.team, T0).refused == []
+
+
 def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
     def asked() -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -125,10 +175,12 @@ def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
         return len(queries)
 
     scene.desk.use(90)
+    refuse(scene, make_member(scene.team), NoUsableResources())
     send_notices(at=T0)
     few = asked()
     for _ in range(6):
         member_on_a_seat(scene, uses=90)
+        refuse(scene, make_member(scene.team), NoUsableResources())
     send_notices(at=T0 + timedelta(minutes=1))
     assert len(attention(scene.team, T0 + timedelta(minutes=1)).near_limit) == 7
     assert asked() == few

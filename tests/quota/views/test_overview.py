@@ -8,25 +8,34 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from quota.errors import NoUsableResources
+from quota.models import ClosedWindow
 from quota.services.credit_requests import request_credits
 from quota.services.notices import send_notices
+from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
-from teams.models import User
+from teams.models import SeatHolding, User
+from teams.services.seats import assign_seat
 from tests.helpers.factories import (
     CREDIT,
     T0,
     USD,
+    WEEK,
     Desk,
     Scene,
     allow_credits,
     give_credits,
     key_of,
     limits,
+    make_desk,
     make_member,
     make_scene,
     make_seat,
+    owner_of,
+    use_test_rate_card,
 )
-from tests.helpers.reading import read
+from tests.helpers.reading import read, words
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -70,7 +79,7 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
     owner = scene.owner.user.display_name
     assert (
         f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
-        f" 5-hour 100% · Weekly 10% · See the Max seat ({owner})"
+        f" 5-hour 100% · Weekly 10% · See the Max seat ({owner}) · Access to Credits ({owner})"
         f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% · See the Max seat"
     ) in page
     assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
@@ -106,3 +115,133 @@ def test_a_link_of_what_needs_attention_leads_to_the_seats_that_it_speaks_of(as_
     page = owner.get(f"/teams/{scene.team.slug}/").content.decode()
 
     assert f'href="/teams/{scene.team.slug}/seats/?show=free">Give it to somebody' in page
+
+
+def test_links_of_many_lead_to_the_list_of_just_these(as_user: AsUser) -> None:
+    scene = make_scene(limits(five_hours=USD, week=10 * USD), at=T0 - timedelta(days=14))
+    for _ in range(6):
+        busy = make_member(scene.team)
+        make_seat(scene.team, scene.plan, holder=busy)
+        Desk(scene.desk.gateway, key_of(busy)).use(85)
+    send_notices(at=T0)
+    owner, team = as_user(scene.owner.user), f"/teams/{scene.team.slug}/"
+    idle = scene.owner.user.display_name
+
+    page = owner.get(team).content.decode()
+
+    assert f'href="{team}members/?show=near">6 people in all are near a limit or at it' in page
+    near = read(owner, f"{team}members/?show=near")
+    assert ("6 members" in near, idle in near) == (True, False)
+    assert "6 seats" in read(owner, f"{team}seats/?show=near")
+    assert f"1 seat has not been used for 14 days: {idle} Move or give them up" in words(owner.get(team))
+    assert f'href="{team}seats/?show=idle">Move or give them up' in page
+    assert f"1 seat Seat Plan Held by Used Renews or ends Change Seat 1 Max {idle}" in read(
+        owner, f"{team}seats/?show=idle"
+    )
+    found = read(owner, f"{team}members/?show=idle")
+    assert ("1 member " in found, f"{idle} since 20 May 2026" in found) == (True, True)
+
+
+def test_who_is_stopped_is_helped_with_one_click_by_who_may(as_user: AsUser) -> None:
+    put_on_sale()
+    use_test_rate_card()
+    bill = Bill()
+    bill.say({"plus": 1})
+    (state,) = bill.seats()
+    ann, adam = make_member(bill.team), make_member(bill.team, role="admin")
+    assign_seat(seat=state.seat, membership=ann, by=None, at=T0)
+    make_desk(ann).use(330)
+    send_notices(at=T0)
+    owner, admin = as_user(owner_of(bill.team).user), as_user(adam.user)
+    team, name = f"/teams/{bill.team.slug}/", ann.user.display_name
+    raised = f'href="{team}billing/change/?kind=move&amp;plan=max&amp;seats={state.seat.pk}">'
+
+    page = owner.get(team)
+    assert f"See the Plus seat ({name}) · Buy Credits ({name}) · Raise the seat to Max ({name})" in words(
+        page
+    )
+    assert raised in page.content.decode()
+    assert f"See the Plus seat ({name})" in read(admin, team)
+    assert "Buy Credits" not in read(admin, team)
+    assert "Raise the seat" not in read(admin, team)
+
+    give_credits(bill.team, 5 * CREDIT)
+    page = admin.get(team)
+    assert f"· Give access to Credits ({name})" in words(page)
+    assert f'href="{team}credits/access/{ann.pk}/">' in page.content.decode()
+    assert f"· Raise the seat to Max ({name})" in read(owner, team)
+
+    allow_credits(ann, overflow="never")
+    assert f"· Access to Credits ({name})" in read(admin, team)
+
+
+def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsUser) -> None:
+    scene = make_scene()
+    people = [make_member(scene.team) for _ in range(6)]
+    for member in people:
+        with pytest.raises(NoUsableResources):
+            Desk(scene.desk.gateway, key_of(member)).use(1)
+        remember_refusal(
+            gateway=scene.desk.gateway,
+            key_text=key_of(member),
+            request_id="r",
+            model="penny",
+            refusal=NoUsableResources(),
+            at=T0,
+        )
+    owner, team = as_user(scene.owner.user), f"/teams/{scene.team.slug}/"
+    first, last = people[0].user.display_name, people[5].user.display_name
+
+    page = owner.get(team)
+    assert f"{first} has no seat, and calls were refused in the last 7 days." in words(page)
+    assert "6 people in all have no seat and were refused. Buy, upgrade or give up seats" in words(page)
+    assert last not in words(page)
+    assert "Give a seat" not in words(page)
+
+    make_seat(scene.team, scene.plan)
+    page = owner.get(team)
+    assert f"in the last 7 days. Give a seat ({first})" in words(page)
+    assert f'href="{team}members/{people[0].pk}/#seat">Give a seat' in page.content.decode()
+    assert "Give a Max seat 1 free" in read(owner, f"{team}members/{people[0].pk}/")
+
+
+def test_a_seat_that_is_larger_than_its_holder_needs_is_said_with_the_way_to_a_lower_plan(
+    as_user: AsUser,
+) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"max": 6})
+    seats = list(bill.team.seats.order_by("number"))
+    for seat in seats:
+        SeatHolding.objects.create(
+            team=bill.team,
+            seat=seat,
+            membership=make_member(bill.team),
+            started_at=T0 - timedelta(days=30),
+        )
+        for weeks in (1, 2):
+            ClosedWindow.objects.create(
+                team=bill.team,
+                seat=seat,
+                name="week",
+                rule=WEEK.key,
+                starts_at=T0.replace(day=1, hour=0, minute=0) - weeks * WEEK.length,
+                ends_at=T0.replace(day=1, hour=0, minute=0) - (weeks - 1) * WEEK.length,
+                limit_nanousd=99 * USD,
+                used_nanousd=1188 * USD // 100,
+                written_at=T0,
+            )
+    admin = make_member(bill.team, role="admin")
+    team = f"/teams/{bill.team.slug}/"
+    name = seats[0].holdings.get().membership.user.display_name
+    said = f"{name} has used at most 12% of a Max seat’s limits for three weeks: Plus would do."
+
+    page = as_user(owner_of(bill.team).user).get(team)
+
+    assert f"{said} Move seat 1 to Plus" in words(page)
+    move = f'href="{team}billing/change/?kind=move&amp;plan=plus&amp;seats={seats[0].pk}">Move seat 1 to Plus'
+    assert move in page.content.decode()
+    assert "Move seat 6 to Plus" not in words(page)
+    assert "6 seats in all are larger than their holders need." in words(page)
+    assert said in read(as_user(admin.user), team)
+    assert "Move seat 1" not in read(as_user(admin.user), team)

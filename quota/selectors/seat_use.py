@@ -1,0 +1,47 @@
+"""Whose seats are near a limit, and which nobody has used for long: the overview counts what lists show.
+
+The number of queries does not grow with the Team.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
+
+from quota.models import CrowdedSeat, Entitlement, UsageEvent
+from quota.outlook import NEARLY_FULL
+from quota.selectors.usage_bar import UsageBar, usage_bars
+from teams.models import SeatHolding, Team
+from teams.querysets import SeatHoldingQuerySet
+
+IDLE_AFTER = timedelta(days=14)
+# So many bars are read at most.
+MOST_BARS = 500
+
+
+def near_limit(team: Team, at: datetime) -> list[UsageBar]:
+    """The bars with a window from 80 % on, those whose calls are refused first, then the fullest first.
+
+    Which seats may be crowded, the sweep that sends notices has noted; how full they are is read now.
+    """
+    crowded = CrowdedSeat.objects.filter(seat=OuterRef("seat"))
+    holdings = SeatHolding.objects.for_team(team).filter(Exists(crowded)).at(at).order_by("pk")
+    members = [holding.membership for holding in holdings.select_related("membership__user")[:MOST_BARS]]
+    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEARLY_FULL]
+    return sorted(bars, key=lambda bar: (bar.usable, -_fullest(bar), bar.membership.pk))
+
+
+def _fullest(bar: UsageBar) -> int:
+    return max((int(window.used_percent) for window in bar.windows), default=0)
+
+
+def idle_holdings(team: Team, at: datetime) -> SeatHoldingQuerySet:
+    """Of seats that work, those whose holder has had them for 14 days and used nothing in that time, the
+    earliest first.
+    """
+    since = at - IDLE_AFTER
+    used = UsageEvent.objects.filter(membership=OuterRef("membership"), occurred_at__gte=since)
+    works = Entitlement.objects.filter(seat=OuterRef("seat")).working(at)
+    held = SeatHolding.objects.for_team(team).at(at).filter(started_at__lte=since)
+    return held.filter(Exists(works), ~Exists(used)).order_by("started_at", "pk")
