@@ -113,7 +113,7 @@ OPERATORS_PAGES = (
     "teams/user/",
     "teams/team/",
     "teams/mail/",
-    "billing/jobrun/",
+    "teams/jobrun/",
     "quota/jobprogress/",
     "quota/refusedcall/",
     "quota/quarantinedrow/",

@@ -60,7 +60,9 @@ class Listing(Visitor):
 
     def shoot(self, path: str, name: str = "", *, status: int = 200) -> None:
         if status == 200:
-            self.names.update((name_at(path), name))
+            found = name_at(path)
+            assert found not in ("", "None") or "/change/" in path, f"there is no page at {path}"
+            self.names.update((found, name))
 
     def picture(self, name: str) -> None:
         self.names.add(name)
@@ -79,7 +81,8 @@ class Listing(Visitor):
 
 def pictured() -> set[str]:
     person = {"email": "a@example.com", "password": "", "team": "acme", "role": "member"}
-    listing = Listing(MagicMock(url="/admin/quota/usageevent/1/change/"), "", Path(), {})
+    at = f"/admin/quota/usageevent/{NOBODYS}/change/"
+    listing = Listing(MagicMock(url=at), "", Path(), {})
     people = defaultdict(lambda: person, operator={**person, "role": "operator"})
     shoot_everything(listing, people, people)
     return listing.names
