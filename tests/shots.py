@@ -263,12 +263,12 @@ def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
         visitor.shoot(team + page, f"team-{page}")
     for path, leads_to, name in LED_TO:
         visitor.open_first(team + path, leads_to, name)
-    _choose_members(visitor, team)
+    choose_members(visitor, team)
     for page in PRINTED:
         visitor.print_view(team + page, page)
 
 
-def _choose_members(visitor: Visitor, team: str) -> None:
+def choose_members(visitor: Visitor, team: str) -> None:
     """What is asked before anything is done to those who were ticked; nothing is done."""
     visitor.page.goto(f"{visitor.url}{team}members/")
     visitor.page.locator("input[name=member]").last.check()
@@ -284,6 +284,11 @@ def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
     for page in API_ACCOUNT:
         visitor.shoot(team + page, f"team-{page}")
     visitor.prove(owner["password"])
+    shoot_keys(visitor, team)
+
+
+def shoot_keys(visitor: Visitor, team: str) -> None:
+    """The first API key of the Team, its text, and how it is rotated."""
     visitor.open_first(f"{team}api-keys/", r"/api-keys/\d+/$", "team-api-key")
     key = visitor.page.url.removeprefix(visitor.url)
     for verb in ("show", "rotate"):
