@@ -1,4 +1,5 @@
-"""Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop.
+"""Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop. It ends
+with an error that names each picture which is not of the page it is named after.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
 .venv/bin/python -m tests.shots --demo var/demo.json --readme docs/images
@@ -12,10 +13,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 from playwright.sync_api import Browser, Cookie, Page, expect, sync_playwright
@@ -44,8 +47,8 @@ ANONYMOUS = (
     "/accounts/password/reset/",
     "/accounts/password/reset/done/",
     "/accounts/confirm-email/",
+    "/accounts/password/reset/key/done/",
     "/accounts/inactive/",
-    "/nothing-here/",
 )
 OF_ONES_OWN = (
     "/account/profile/",
@@ -55,6 +58,7 @@ OF_ONES_OWN = (
     "/account/authenticator-app/add/",
     "/account/passkeys/add/",
     "/accounts/email/",
+    "/promotions/",
     "/accounts/password/change/",
     "/accounts/logout/",
     "/new-team/",
@@ -109,7 +113,14 @@ OPERATORS_PAGES = (
     "teams/user/",
     "teams/team/",
     "teams/mail/",
+    "teams/jobrun/",
+    "quota/jobprogress/",
+    "quota/refusedcall/",
+    "quota/quarantinedrow/",
+    "quota/reservation/?lapsed=week",
 )
+# Forms of an operator about a Team; each asks for a reason.
+OPERATORS_FORMS = ("grant-seat", "grant-credits", "give-voucher", "hand-over")
 
 
 @dataclass(frozen=True)
@@ -120,12 +131,22 @@ class Visitor:
     url: str
     folder: Path
     sessions: dict[str, list[Cookie]]
+    faults: list[str] = field(default_factory=list)
 
-    def shoot(self, path: str, name: str = "") -> None:
-        self.page.goto(self.url + path)
+    def shoot(self, path: str, name: str = "", *, status: int = 200) -> None:
+        """A picture of the page at this address; a fault, where it is answered otherwise or leads away."""
+        answer = self.page.goto(self.url + path)
+        got, at = answer.status if answer else None, urlsplit(self.page.url).path
+        if got != status or at != urlsplit(path).path:
+            self._note(name or path, f"{path} is answered {got} at {at}")
         self.picture(name or path)
 
+    def _note(self, name: str, fault: str) -> None:
+        self.faults.append(f"{self.folder.name}/{name}: {fault}")
+
     def picture(self, name: str) -> None:
+        if not self.page.locator("h1").count():
+            self._note(name, f"the page at {self.page.url} has no heading")
         file = (name.strip("/").replace("/?", "-").replace("/", "-") or "front") + ".png"
         expect(self.page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)
         self.page.screenshot(path=self.folder / file, full_page=True)  # makes the folder
@@ -153,11 +174,20 @@ class Visitor:
             self.page.goto(self.url + "/account/")
 
     def open_first(self, path: str, leads_to: str, name: str) -> None:
-        """Takes a picture of the first page at such an address that this one leads to, if it leads to one."""
+        """A picture of the first page at such an address that this one leads to; a fault, where to none."""
         self.page.goto(self.url + path)
         links = self.page.locator("main a, #content a").evaluate_all("links => links.map((a) => a.pathname)")
         if found := next((link for link in links if re.search(leads_to, link)), None):
             self.shoot(found, name)
+        else:
+            self._note(name, f"no link of {path} leads to {leads_to}")
+
+    def prove(self, password: str) -> None:
+        """With a picture of the page that asks for it; keys are shown for some minutes then."""
+        self.shoot("/accounts/reauthenticate/", "account-confirm-password")
+        self.page.locator("main input[name=password]").fill(password)
+        self.page.locator("main input[name=password]").press("Enter")
+        self.page.wait_for_url(lambda address: "/reauthenticate/" not in address)
 
     def print_view(self, path: str, name: str) -> None:
         self.page.emulate_media(media="print")
@@ -179,38 +209,47 @@ def shoot_all(demo: dict[str, Any], out: Path, language: str, themes: Iterable[s
     people = demo["people"]
     by_role = {person["role"]: person for person in reversed(people)}
     by_name = {person["email"].partition("@")[0]: person for person in reversed(people)}
+    faults: list[str] = []
     for visitor in _visitors(demo["url"], out, language, themes=themes):
-        for path in ANONYMOUS:
-            visitor.shoot(path)
-        visitor.gallery()
-        _shoot_owner(visitor, by_role["owner"])
-        _shoot_api_account(visitor, by_name["greta"])
-        member = by_role["member"]
-        visitor.enter(member["email"], member["password"])
-        for what in ("seat", "credit"):
-            visitor.shoot(f"/account/{what}-requests/{member['team']}/", f"account-{what}-request")
-        visitor.shoot(f"/teams/{member['team']}/settings/", "refused-403")
-        for name, person in by_name.items():
-            visitor.enter(person["email"], person["password"])
-            visitor.picture(f"home-of-{name}")
-            if person["role"] != "operator":
-                visitor.shoot(f"/teams/{person['team']}/", f"overview-of-{name}")
-        for page in ("members/", "seats/"):
-            visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
-            visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
-        _shoot_operator(visitor, by_role["operator"])
+        shoot_everything(visitor, by_role, by_name)
+        faults += visitor.faults
+    if faults:
+        raise SystemExit("\n".join(faults))
+
+
+def shoot_everything(
+    visitor: Visitor, by_role: Mapping[str, dict[str, str]], by_name: Mapping[str, dict[str, str]]
+) -> None:
+    """In one theme, at one width."""
+    for path in ANONYMOUS:
+        visitor.shoot(path)
+    visitor.shoot("/nothing-here/", status=404)
+    visitor.gallery()
+    _shoot_owner(visitor, by_role["owner"])
+    _shoot_api_account(visitor, by_name["greta"])
+    member = by_role["member"]
+    visitor.enter(member["email"], member["password"])
+    for what in ("seat", "credit"):
+        visitor.shoot(f"/account/{what}-requests/{member['team']}/", f"account-{what}-request")
+    visitor.shoot(f"/teams/{member['team']}/settings/", "refused-403", status=403)
+    for name, person in by_name.items():
+        visitor.enter(person["email"], person["password"])
+        visitor.picture(f"home-of-{name}")
+        if person["role"] != "operator":
+            visitor.shoot(f"/teams/{person['team']}/", f"overview-of-{name}")
+    for page in ("members/", "seats/"):
+        visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
+        visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
+    _shoot_operator(visitor, by_role["operator"])
 
 
 def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
     visitor.sign_in(owner["email"], owner["password"])
     visitor.shoot("/account/")
-    visitor.open_first("/account/", r"^/account/keys/[\w-]+/$", "account-confirm-password")
-    if visitor.page.locator("main input[name=password]").count():
-        visitor.page.locator("main input[name=password]").fill(owner["password"])
-        visitor.page.locator("main input[name=password]").press("Enter")
-        visitor.page.wait_for_url("**/account/keys/**")
-        visitor.picture("account-key")
-    visitor.open_first("/account/", "/rotate/$", "account-rotate")
+    visitor.prove(owner["password"])
+    visitor.open_first("/account/", r"^/account/keys/[\w-]+/$", "account-key")
+    visitor.open_first("/account/", r"^/account/keys/[\w-]+/rotate/$", "account-rotate")
+    visitor.open_first("/plans/choose/?plan=max", r"/billing/subscribe/$", "team-subscribe")
     for tool in ("quickstart", *TOOLS):
         visitor.shoot(f"/account/tools/{owner['team']}/{tool}/", f"account-{tool}")
     visitor.shoot(f"/account/usage/{owner['team']}/", "account-usage")
@@ -224,8 +263,19 @@ def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
         visitor.shoot(team + page, f"team-{page}")
     for path, leads_to, name in LED_TO:
         visitor.open_first(team + path, leads_to, name)
+    choose_members(visitor, team)
     for page in PRINTED:
         visitor.print_view(team + page, page)
+
+
+def choose_members(visitor: Visitor, team: str) -> None:
+    """What is asked before anything is done to those who were ticked; nothing is done."""
+    visitor.page.goto(f"{visitor.url}{team}members/")
+    visitor.page.locator("input[name=member]").last.check()
+    visitor.page.locator("select[name=verb]").select_option("take-seat")
+    visitor.page.locator(".bulk-bar button[type=submit]").click()
+    visitor.page.wait_for_url("**/members/act/")
+    visitor.picture("team-members-act")
 
 
 def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
@@ -233,10 +283,16 @@ def _shoot_api_account(visitor: Visitor, owner: dict[str, str]) -> None:
     team = f"/teams/{owner['team']}/"
     for page in API_ACCOUNT:
         visitor.shoot(team + page, f"team-{page}")
+    visitor.prove(owner["password"])
+    shoot_keys(visitor, team)
+
+
+def shoot_keys(visitor: Visitor, team: str) -> None:
+    """The first API key of the Team, its text, and how it is rotated."""
     visitor.open_first(f"{team}api-keys/", r"/api-keys/\d+/$", "team-api-key")
-    visitor.open_first(
-        visitor.page.url.removeprefix(visitor.url), r"/api-keys/\d+/rotate/$", "team-api-key-rotate"
-    )
+    key = visitor.page.url.removeprefix(visitor.url)
+    for verb in ("show", "rotate"):
+        visitor.open_first(key, rf"/api-keys/\d+/{verb}/$", f"team-api-key-{verb}")
 
 
 def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
@@ -246,15 +302,22 @@ def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
         visitor.shoot(f"/admin/billing/{model}/", f"operator-{model}")
     for page in OPERATORS_PAGES:
         visitor.shoot(f"/admin/{page}", f"operator-{page.partition('?')[0]}")
-    for what, name in (("acme", "operator-found"), ("olivia@acme.example", "operator-person")):
+    for what, name in (("acme", "support-search"), ("olivia@acme.example", "support-person")):
         visitor.page.goto(f"{visitor.url}/admin/")
         visitor.page.locator("input[type=search]").first.fill(what)
         visitor.page.locator("input[type=search]").first.press("Enter")
         visitor.page.wait_for_url("**/support/**")
         visitor.picture(name)
     person = visitor.page.url.removeprefix(visitor.url)
-    for leads_to, name in ((r"/support/teams/\d+/$", "team"), (r"/usageevent/[\w-]+/change/$", "charge")):
-        visitor.open_first(person, leads_to, f"operator-{name}")
+    moment = datetime.now(UTC) - timedelta(days=1)
+    visitor.shoot(f"{person}?at={moment:%Y-%m-%dT%H:%M}", "support-person-as-at")
+    visitor.open_first(person, r"/usageevent/[\w-]+/change/$", "operator-charge")
+    charge = visitor.page.url.removeprefix(visitor.url)
+    visitor.shoot(re.sub("/change/$", "/correct/", charge), "operator-correct")
+    visitor.open_first(person, r"/support/teams/\d+/$", "support-team")
+    team = visitor.page.url.rstrip("/").rpartition("/")[2]
+    for verb in OPERATORS_FORMS:
+        visitor.shoot(f"/admin/teams/team/{team}/{verb}/", f"operator-{verb}")
 
 
 def _visitors(

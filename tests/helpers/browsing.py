@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urljoin
 
 from django.conf import settings
@@ -44,6 +46,16 @@ def arrive(page: Page, url: str, user: User) -> None:
     client.force_login(user)
     enter(page, url, client)
     page.goto(f"{url}/account/")
+
+
+@contextmanager
+def another_window(page: Page) -> Iterator[Page]:
+    """The browser of somebody else, at the same time."""
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(locale="en-US", timezone_id="UTC")
+    yield context.new_page()
+    context.close()
 
 
 def enter(page: Page, url: str, client: Client) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.models import Authenticator
+from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from billing.models import InviteLink
 from billing.services.campaigns import ask_campaign, attach_promotion
+from quota.models import OwedUsage, UsageEvent
 from teams.models import Team, User
 from teams.services import access_tokens, invitations
 from tests.helpers.address_table import OWN_PAGES, PAGES
+from tests.helpers.admin_urls import verb_url
 from tests.helpers.bought import say_promotion
 from tests.helpers.browsing import last_link, path_of
-from tests.helpers.factories import make_user
+from tests.helpers.factories import make_desk, make_user, owe
 from tests.helpers.invites import asked_campaign
 from tests.helpers.passkeys import SoftPasskey
 from tests.helpers.proof import prove
@@ -179,12 +182,21 @@ def owner(made: Made, at: datetime) -> Walk:
     return Walk(signed_in(made.users["owner"]), list(of_a_team(made, "owner")))
 
 
+def payer(made: Made, at: datetime) -> Walk:
+    """A member with the Billing right alone."""
+    client = signed_in(made.users["payer"])
+    return Walk(client, [("account", reverse("account")), *of_a_team(made, "payer")])
+
+
 def of_a_subscription(team: Team) -> Iterator[tuple[str, str]]:
-    """What shows more, or at all, once a Team pays for seats."""
+    """What shows more, or at all, once a Team pays for seats: one of them becomes Ultra, one is given up."""
     kwargs = {"slug": team.slug}
+    seat = team.seats.order_by("pk")[0].pk
     for name in ("team-billing", "team-credits-buy", "team-credits-auto-top-up"):
         yield name, reverse(name, kwargs=kwargs)
-    for asked in ("kind=cancel", "kind=interval&interval=year", "kind=add&plan=max&count=2"):
+    kinds = ("cancel", "interval&interval=year", "add&plan=max&count=2")
+    of_a_seat = (f"move&plan=ultra&seats={seat}", f"give_up&seats={seat}")
+    for asked in (f"kind={kind}" for kind in (*kinds, *of_a_seat)):
         yield "team-change", f"{reverse('team-change', kwargs=kwargs)}?{asked}"
 
 
@@ -211,4 +223,32 @@ def support(made: Made, at: datetime) -> Walk:
     return Walk(signed_in(user), pages)
 
 
-WALKERS: tuple[Walker, ...] = (nobody, second_factor, newcomer, member, admin, owner, ones_own, support)
+def desk(made: Made, at: datetime) -> Walk:
+    """Further pages of the operators: their front, what waits for them, and forms that ask for a reason."""
+    user = make_user(at=at)
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    owner = made.team.memberships.get(user=made.users["owner"])
+    make_desk(owner).lease(1_000_000, at=at - timedelta(minutes=30), seconds=60)
+    owe(owner)
+    charge = UsageEvent.objects.get(pk=made.events["owner"])
+    lists = (
+        *("quota_jobprogress", "quota_reconcilerun", "teams_jobrun", "quota_refusedcall"),
+        *("quota_quarantinedrow", "quota_reservation", "quota_usageevent", "quota_owedusage"),
+    )
+    verbs: list[tuple[Model, str]] = [
+        *((made.team, verb) for verb in ("grant-seat", "grant-credits", "give-voucher", "hand-over")),
+        (charge, "correct"),
+        (OwedUsage.objects.get(membership=owner), "waive"),
+        (made.users["member"], "close"),
+    ]
+    pages = [("admin:index", reverse("admin:index"))]
+    pages += [(f"admin:{name}", reverse(f"admin:{name}_changelist")) for name in lists]
+    pages += [("lapsed holds", reverse("admin:quota_reservation_changelist") + "?lapsed=day")]
+    pages += [(f"admin:{verb}", verb_url(row, verb)) for row, verb in verbs]
+    return Walk(signed_in(user), pages)
+
+
+WALKERS: tuple[Walker, ...] = (
+    *(nobody, second_factor, newcomer, member, payer, admin, owner, ones_own),
+    *(support, desk),
+)

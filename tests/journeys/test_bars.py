@@ -34,22 +34,34 @@ SAID = {
     "of-somebody-else": "no Credits pay for them.",
     "stale": "Not updated since 14:13 UTC",
 }
-# How many times lighter a bar's parts are than its track, or darker.
-CONTRAST = """() => {
+LUMINANCE = """
     const luminance = (colour) => {
         const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
         const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
-    return [...document.querySelectorAll(".bar")].flatMap((bar) => {
+    const contrast = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);"""
+# How many times lighter a bar's parts are than its track, or darker.
+CONTRAST = f"""() => {{{LUMINANCE}
+    return [...document.querySelectorAll(".bar")].flatMap((bar) => {{
         const track = luminance(getComputedStyle(bar).backgroundColor);
-        return [...bar.querySelectorAll(".used, .held, .paid, .stripes, .elapsed")].map((part) => {
+        return [...bar.querySelectorAll(".used, .held, .paid, .stripes, .elapsed")].map((part) => {{
             const style = getComputedStyle(part);
             const light = luminance(part.tagName === "line" ? style.stroke : style.fill);
-            return (Math.max(light, track) + 0.05) / (Math.min(light, track) + 0.05);
-        });
-    });
-}"""
+            return contrast(light, track);
+        }});
+    }});
+}}"""
+
+# The same of the lines at 80 % and at the limit, and what they stand on: what is used, or the track.
+LINES = f"""() => {{{LUMINANCE}
+    return [...document.querySelectorAll(".bar :is(.tick, .notch)")].map((line) => {{
+        const bar = line.parentElement, used = bar.querySelector(".paid") ?? bar.querySelector(".used");
+        const covers = used.getBoundingClientRect().right > line.getBoundingClientRect().left;
+        const under = covers ? getComputedStyle(used).fill : getComputedStyle(bar).backgroundColor;
+        return contrast(luminance(getComputedStyle(line).fill), luminance(under));
+    }});
+}}"""
 
 
 @pytest.mark.parametrize("width", [pytest.param(320, marks=pytest.mark.slow), 1280])
@@ -67,6 +79,11 @@ def test_every_state_can_be_read_by_everybody(
     )
     assert violations(page) == []
     assert min(page.evaluate(CONTRAST)) >= 3
+    assert min(page.evaluate(LINES)) >= 3
+    held = page.locator("#normal .bar .held").first
+    assert held.evaluate("(line) => getComputedStyle(line).strokeDasharray") == "3px, 2px"
+    expect(page.locator("#week-full .bar").first).to_have_class("bar is-dimmed")
+    expect(page.locator("#over .bar .notch")).to_have_count(1)
     assert overhang(page) <= 0
 
 

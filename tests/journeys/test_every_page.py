@@ -194,6 +194,16 @@ def test_so_can_every_page_in_chinese(browser_page: Page, url: str, walker: Walk
     assert list(faults_in_chinese(browser_page, url, walk.pages)) == []
 
 
+def test_so_can_every_page_of_a_subscription_in_chinese(
+    browser_page: Page, url: str, account: StripeAccount
+) -> None:
+    buyer = Buyer(account)
+    buyer.subscribe({"max": 2})
+    enter(browser_page, url, signed_in(buyer.user))
+    browser_page.context.add_cookies([{"name": "language", "value": "zh-hans", "url": url}])
+    assert list(faults_in_chinese(browser_page, url, of_a_subscription(buyer.team))) == []
+
+
 def faults_in_chinese(page: Page, url: str, pages: Iterable[tuple[str, str]]) -> Iterator[str]:
     for _, path in pages:
         page.set_viewport_size(WIDE)

@@ -7,41 +7,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.helpers.browsing import PASSWORD
 from tests.helpers.factories import make_member, make_plan, make_seat, make_team, make_user, owner_of
+from tests.helpers.keyboard import type_into, walk_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-# Where the focus is, and whether one sees it: the element has a line or a glow around it.
-STOP = """() => {
-    const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
-    const lined = style.outlineStyle !== "none" && style.outlineWidth !== "0px";
-    const inside = box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0;
-    return { seen: at === document.body || (inside && (lined || style.boxShadow !== "none")),
-             html: at.outerHTML.slice(0, 150), body: at === document.body };
-}"""
-
-
-def walk_to(page: Page, target: Locator, key: str = "Tab") -> None:
-    """Presses the key until the focus is there; it is seen at every stop, and stays at none."""
-    expect(target).to_be_visible()
-    last = ""
-    for _ in range(80):
-        page.keyboard.press(key)
-        stop = page.evaluate(STOP)
-        assert stop["seen"], f"the focus is not seen at {stop['html']}"
-        if target.evaluate("(node) => node === document.activeElement"):
-            return
-        assert stop["body"] or stop["html"] != last, f"the focus stays at {last}"
-        last = stop["html"]
-    raise AssertionError(f"{target} is not reached")
-
-
-def type_into(page: Page, label: str, text: str) -> None:
-    walk_to(page, page.get_by_label(label, exact=True))
-    page.keyboard.type(text)
 
 
 def test_whoever_has_a_keyboard_alone_signs_in_moves_a_seat_and_rotates_a_key(

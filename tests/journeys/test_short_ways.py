@@ -73,6 +73,24 @@ def test_an_admin_reads_who_asks_for_a_seat_on_one_page_and_gives_it_in_two_clic
     assert asks.holdings.current().exists()
 
 
+def test_an_admin_moves_a_seat_in_two_clicks_from_its_page(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    scene = make_scene(at=at - timedelta(hours=1))
+    mia = add_member(team=scene.team, user=make_user("mia@example.com"), role=Role.MEMBER, at=at, by=None)
+    arrive(page, live_server.url, scene.owner.user)
+    person, main = Counted(page), page.get_by_role("main")
+
+    page.goto(f"{live_server.url}/teams/{scene.team.slug}/members/{scene.owner.pk}/")
+    person.click(main.get_by_role("link", name="Move the seat to somebody else"))
+    person.click(main.get_by_role("button", name="Move to mia@example.com"))
+
+    expect(main).to_contain_text("mia@example.com holds Seat 1 now.")
+    assert person.did == {"pages": 3, "clicks": 2, "fields": 0}
+    assert mia.holdings.current().get().seat == scene.seat
+
+
 def test_support_answers_why_somebody_was_charged_on_the_one_page_that_the_receipt_leads_to(
     browser_page: Page, live_server: LiveServer
 ) -> None:

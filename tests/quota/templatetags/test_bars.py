@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from django.template import engines
@@ -13,7 +14,8 @@ from django.utils import timezone
 
 from quota.outlook import Outlook
 from quota.selectors.shown_bars import OnCredits
-from quota.templatetags.bars import window_values
+from quota.selectors.usage_bar import UsageBar
+from quota.templatetags.bars import agent_dots, window_values
 from quota.windows import Limit, Policy, QuotaWindow, Release, Rule
 
 NOW = datetime(2026, 6, 3, 12, 2, tzinfo=UTC)
@@ -257,3 +259,30 @@ def test_times_are_those_of_the_zone_that_is_active() -> None:
         assert lines(window(Policy.FIXED, used=USD), outlook=Outlook(NOW)).endswith(
             "Wed 3 Jun, 23:00 CST</time> (in 2 h 58 min)"
         )
+
+
+@pytest.mark.parametrize(
+    ("agents", "dots"),
+    [
+        (0, ("", "○○○○○", "", "")),
+        (2, ("●●", "○○○", "", "")),
+        (5, ("●●●●●", "", "", "")),
+        (7, ("●●●●●", "", "●●", "")),
+        (10, ("●●●●●", "", "●●●●●", "")),
+        (11, ("●●●●●", "", "", "+6")),
+    ],
+)
+def test_agents_are_dots_against_the_guideline_and_too_many_of_them_a_number(
+    agents: int, dots: tuple[str, str, str, str]
+) -> None:
+    at_work = SimpleNamespace(agents=agents, plan=SimpleNamespace(agents=(4, 5)))
+    assert tuple(agent_dots(cast(UsageBar, at_work)).values()) == dots
+
+
+def test_a_tick_stands_at_80_percent_but_not_in_a_table_nor_beside_a_notch() -> None:
+    tick = '<rect class="tick" height="100%" x="80%" width="2"></rect>'
+    assert tick in shown(window(used=USD))
+    assert "tick" not in shown(window(used=USD), compact=True)
+    over = shown(window(used=12 * USD))
+    assert "tick" not in over
+    assert '<rect class="notch" height="100%" x="83.33%" width="3"></rect>' in over

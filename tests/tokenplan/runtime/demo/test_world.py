@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.db.models import Count, Max, Min, Sum
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from billing.models import Invoice, Subscription
 from billing.selectors.overview import overview
@@ -20,12 +22,13 @@ from quota.hot_path.credentials import recognise_gateway
 from quota.models import ClosedWindow, CreditLedgerEntry, CreditRequest, SeatRequest, UsageEvent
 from quota.selectors.attention import attention
 from quota.selectors.balance import api_balance
+from quota.selectors.shown_bars import shown_bars
 from quota.selectors.usage_bar import UsageBar, usage_bars
 from quota.services.gateways import create_gateway
 from teams.models import ApiKey, Mail, Membership, SeatHolding, Team, User
 from tests.helpers.factories import T0, USD
 from tokenplan.management.commands.demo import load_catalog
-from tokenplan.runtime.demo.cast import INITECH, SOYLENT, UMBRELLA, names
+from tokenplan.runtime.demo.cast import ACME, INITECH, SOYLENT, UMBRELLA, names
 from tokenplan.runtime.demo.people import memberships_of, open_accounts
 from tokenplan.runtime.demo.purchases import open_shop
 from tokenplan.runtime.demo.world import BEGINS, World
@@ -75,6 +78,40 @@ def test_each_state_of_the_bar_has_its_person() -> None:
     assert (stopped.is_stopped(T0), stopped.due_nanousd) == (True, 170 * USD)
 
 
+def made_in(folder: Path, settings: Settings) -> dict[str, list[object]]:
+    """What two Teams of a fresh world have used, bought and show; afterwards the database is empty again."""
+    settings.DATA = folder
+    teams = [ACME, INITECH]
+    with transaction.atomic():
+        load_catalog(StringIO())
+        emails = {person.email: names()[person.email] for team in teams for person in team.people}
+        with open_shop(at=T0 - BEGINS) as shop:
+            users = open_accounts(emails, password="!", at=T0 - BEGINS)
+            gateway, _ = create_gateway(name="demo", at=T0 - BEGINS, by=None)
+            World(users, "!", gateway, shop, T0).make(teams)
+        used = UsageEvent.objects.order_by("occurred_at", "membership__user__email", "amount_nanousd")
+        made: dict[str, list[object]] = {
+            "used": list(
+                used.values_list("occurred_at", "membership__user__email", "model", "amount_nanousd")
+            ),
+            "invoices": list(Invoice.objects.order_by("created_at").values_list("total_nanousd", "status")),
+            "bars": [state_of(bar) for team in teams for bar in usage_bars(memberships_of(team), T0)],
+        }
+        transaction.set_rollback(True)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("data")
+def test_the_world_is_the_same_each_time(tmp_path: Path, settings: Settings) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    one, other = (made_in(folder, settings) for folder in folders)
+    assert len(one["used"]) > 500
+    assert one == other
+
+
 @pytest.fixture
 def demo(data: Path) -> dict[str, object]:
     call_command("demo", stdout=StringIO())
@@ -88,6 +125,7 @@ def test_the_demo_is_a_living_product(demo: dict[str, object], data: Path) -> No
     assert recognise_gateway(text=str(demo["gateway_key"]), at=timezone.now())
     now, acme, globex = timezone.now(), Team.objects.get(slug="acme"), Team.objects.get(slug="globex")
     _has_a_month_of_usage(acme)
+    _has_somebody_with_credits_alone(acme)
     _has_subscriptions()
     _has_an_api_account(globex)
     shown = attention(acme, now)
@@ -119,6 +157,12 @@ def _has_a_month_of_usage(acme: Team) -> None:
     closed = ClosedWindow.objects.filter(team=acme).values("name").annotate(count=Count("pk"))
     assert all(row["count"] >= 15 for row in closed)
     assert len(closed) == 2
+
+
+def _has_somebody_with_credits_alone(acme: Team) -> None:
+    ravi = Membership.objects.select_related("team", "user").get(team=acme, user__email="ravi@acme.example")
+    (shown,) = shown_bars([ravi], timezone.now(), viewer_id=ravi.user_id)
+    assert (shown.state, shown.bar.seat_id, shown.bar.credits.month_cap) == ("credits_only", None, 5 * USD)
 
 
 def _has_subscriptions() -> None:

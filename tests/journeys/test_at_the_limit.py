@@ -1,0 +1,254 @@
+"""Whose window is full, for whom no Credits pay: each way out, followed from the bar to its end."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from quota.errors import QuotaExhausted
+from quota.models import CreditRequest
+from quota.services.balance import give_voucher
+from teams.models import Membership, Role, Team
+from teams.services.seats import assign_seat
+from tests.helpers.browsing import PASSWORD, another_window, arrive, confirm_password
+from tests.helpers.buyer import Buyer
+from tests.helpers.factories import (
+    CREDIT,
+    USD,
+    Desk,
+    allow_credits,
+    give_credits,
+    limits,
+    make_desk,
+    make_gateway,
+    make_member,
+    make_plan,
+    make_seat,
+    make_team,
+    make_user,
+    owner_of,
+    use_test_rate_card,
+)
+from tests.helpers.stripe_account import StripeAccount
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+STOPPED = re.compile(r"Stopped until .*\. A window is full, and Credits do not pay for further calls\.")
+# Dollars in 5 hours of the plans of the next fixtures.
+A_DOLLAR, PLUS = 100, 330
+POLLED = 4_500
+
+
+def team_of_ann() -> Team:
+    at = timezone.now() - timedelta(hours=1)
+    use_test_rate_card()
+    return make_team("Acme", owner=make_user("ann@example.com", password=PASSWORD, at=at), at=at)
+
+
+def stopped_member(team: Team, *, minutes_ago: int = 1) -> tuple[Membership, Desk]:
+    """Mia, who has used all of a dollar."""
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    mia = make_member(team, make_user("mia@example.com", at=at), at=at)
+    make_seat(team, make_plan("plus", limits(USD, 10 * USD), at=at), holder=mia, at=at)
+    desk = make_desk(mia)
+    desk.use(A_DOLLAR, at=at)
+    return mia, desk
+
+
+def stopped_buyer(account: StripeAccount, *, credits: bool = False) -> tuple[Team, Desk]:
+    """Ann, who has bought a Plus seat for herself and used all of its window."""
+    team = team_of_ann()
+    Buyer(account, team).subscribe({"plus": 1})
+    ann, at = owner_of(team), timezone.now()
+    if not ann.holdings.current().exists():
+        assign_seat(seat=team.seats.get(), membership=ann, by=None, at=at)
+    if credits:
+        allow_credits(ann, at=at)
+    desk = make_desk(ann)
+    desk.use(PLUS, at=at)
+    return team, desk
+
+
+def bar_of(page: Page, member: Membership) -> Locator:
+    return page.locator(f"[data-live=bar-{member.pk}]")
+
+
+def goes_on(desk: Desk) -> bool:
+    """Whether a call is allowed now."""
+    try:
+        desk.ask(at=timezone.now())
+    except QuotaExhausted:
+        return False
+    return True
+
+
+def test_home_and_overview_say_until_when_one_is_stopped_and_name_the_same_ways_out(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page = browser_page
+    mia, desk = stopped_member(team_of_ann())
+    arrive(page, live_server.url, mia.user)
+    for path in ("/account/", "/teams/acme/"):
+        page.goto(f"{live_server.url}{path}")
+        bar = bar_of(page, mia)
+        expect(bar).to_contain_text(STOPPED)
+        ways = bar.locator(".ways > li")
+        expect(ways.locator("strong")).to_have_text(
+            ["Credits", "A higher plan", "Pay as you go", "Wait"], use_inner_text=True
+        )
+        expect(ways.get_by_role("link")).to_have_text(
+            ["Ask for Credits (Acme)", "Ask for a higher seat (Acme)"]
+        )
+        expect(ways.nth(2)).to_contain_text("Ask the Owner or an Admin for one.")
+        expect(ways.nth(3)).to_contain_text("There is room again")
+    assert not goes_on(desk)
+
+
+def test_credits_that_were_asked_for_and_given_pay_and_the_bar_says_so_by_itself(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, live_server.url
+    team = team_of_ann()
+    give_credits(team, 10_000 * CREDIT, at=timezone.now())
+    adam = make_member(team, make_user("adam@example.com"), role=Role.ADMIN)
+    mia, desk = stopped_member(team)
+    page.clock.install()
+    arrive(page, url, mia.user)
+    page.goto(f"{url}/teams/acme/")
+    bar_of(page, mia).get_by_role("link", name="Ask for Credits").click()
+    page.get_by_label("Credits a calendar month").fill("5,000")
+    page.get_by_role("button", name="Send the request").click()
+    page.goto(f"{url}/account/")
+    bar = bar_of(page, mia)
+    expect(bar).to_contain_text("Your request for Credits has not been answered yet.")
+    expect(bar.get_by_role("link", name="Ask for Credits")).to_have_count(0)
+
+    with another_window(page) as other:
+        arrive(other, url, adam.user)
+        other.goto(f"{url}/teams/acme/requests/")
+        other.get_by_label("At most, a calendar month").fill("2,000")
+        other.get_by_role("button", name="Give this access").click()
+        expect(other.get_by_role("main")).to_contain_text("No open requests.")
+
+    page.clock.run_for(POLLED)
+    expect(bar).to_contain_text("calls are paid from Credits, of which 2,000 are left for you.")
+    expect(bar).not_to_contain_text("Stopped until")
+    assert goes_on(desk)
+    assert CreditRequest.objects.get().granted
+
+
+def test_a_higher_seat_is_asked_for_from_the_bar_and_bought_and_given(
+    browser_page: Page, live_server: LiveServer, account: StripeAccount
+) -> None:
+    page, url = browser_page, live_server.url
+    team, _ = stopped_buyer(account)
+    mia, desk = stopped_member(team)
+    page.clock.install()
+    arrive(page, url, mia.user)
+    bar_of(page, mia).get_by_role("link", name="Ask for a higher seat").click()
+    page.get_by_label("Plan").select_option(label="Max")
+    page.get_by_role("button", name="Send the request").click()
+    page.goto(f"{url}/account/")
+    bar = bar_of(page, mia)
+    expect(bar).to_contain_text("Your request for a seat has not been answered yet.")
+
+    with another_window(page) as other:
+        arrive(other, url, owner_of(team).user)
+        other.goto(f"{url}/teams/acme/requests/")
+        other.get_by_role("link", name="Buy a Max seat").click()
+        other.get_by_role("button", name="Confirm and pay").click()
+        expect(other.get_by_role("status")).to_contain_text("Done")
+        other.goto(f"{url}/teams/acme/requests/")
+        other.get_by_role("button", name="Assign this seat").click()
+        expect(other.get_by_role("main")).to_contain_text("(Max) assigned by ann@example.com")
+
+    page.clock.run_for(POLLED)
+    expect(bar.get_by_role("meter").first).to_have_attribute("aria-valuetext", "0 percent used")
+    expect(bar).not_to_contain_text("Stopped until")
+    assert goes_on(desk)
+
+
+def test_the_owner_takes_a_higher_plan_and_what_was_used_stays_counted(
+    browser_page: Page, live_server: LiveServer, account: StripeAccount
+) -> None:
+    page, url = browser_page, live_server.url
+    team, desk = stopped_buyer(account)
+    arrive(page, url, owner_of(team).user)
+    bar = bar_of(page, owner_of(team))
+    expect(bar).to_contain_text(STOPPED)
+    bar.get_by_role("link", name="Change the plan").click()
+    page.get_by_label("Plan to move to").select_option(label="Max")
+    page.get_by_role("button", name="Move to this plan").click()
+    page.get_by_role("button", name="Confirm and pay").click()
+    expect(page.get_by_role("status")).to_contain_text("Done: Move seat")
+
+    page.goto(f"{url}/account/")
+    expect(bar).to_contain_text("$6.60 left of $9.90")
+    expect(bar).not_to_contain_text("Stopped until")
+    assert goes_on(desk)
+
+
+def test_credits_that_the_owner_buys_pay_at_once(
+    browser_page: Page, live_server: LiveServer, account: StripeAccount
+) -> None:
+    page, url = browser_page, live_server.url
+    team, desk = stopped_buyer(account, credits=True)
+    arrive(page, url, owner_of(team).user)
+    bar = bar_of(page, owner_of(team))
+    bar.get_by_role("link", name="Buy Credits").click()
+    page.get_by_role("button", name="Buy for $25.00").click()
+    page.get_by_role("button", name="Pay with Visa").click()
+    expect(page.get_by_role("main")).to_contain_text("The Team has 25,000 Credits more")
+
+    page.goto(f"{url}/account/")
+    expect(bar).to_contain_text("calls are paid from Credits, of which 25,000 are left for you.")
+    assert goes_on(desk)
+
+
+def test_an_api_key_that_the_owner_makes_has_no_windows(browser_page: Page, live_server: LiveServer) -> None:
+    page, url, at = browser_page, live_server.url, timezone.now()
+    team = team_of_ann()
+    ann = owner_of(team)
+    make_seat(team, make_plan("plus", limits(USD, 10 * USD), at=at), holder=ann, at=at)
+    desk = make_desk(ann)
+    desk.use(A_DOLLAR, at=at)
+    give_voucher(
+        team=team,
+        nanousd=USD,
+        expires_at=at + timedelta(days=9),
+        source="a test",
+        reason="pilot",
+        at=at,
+        by=None,
+    )
+    arrive(page, url, ann.user)
+    bar_of(page, ann).get_by_role("link", name="API keys").click()
+    page.get_by_label("Name").fill("batch")
+    page.get_by_role("button", name="Make the key").click()
+    if page.get_by_label("Password").count():
+        confirm_password(page)
+    text = page.locator("#key").inner_text()
+    assert text.startswith("sk-api-")
+    assert not goes_on(desk)
+    assert goes_on(Desk(make_gateway(), text))
+
+
+def test_whoever_waits_goes_on_when_there_is_room(browser_page: Page, live_server: LiveServer) -> None:
+    page = browser_page
+    mia, desk = stopped_member(team_of_ann(), minutes_ago=280)
+    page.clock.install()
+    arrive(page, live_server.url, mia.user)
+    bar = bar_of(page, mia)
+    expect(bar).to_contain_text("Stopped until")
+    expect(bar.locator(".ways > li").first).to_contain_text("Wait")  # the best one, where room comes so soon
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=26)):
+        page.clock.run_for(POLLED)
+        expect(bar).not_to_contain_text("Stopped until")
+        expect(bar.get_by_role("meter").first).to_have_attribute("aria-valuetext", "0 percent used")
+        assert goes_on(desk)

@@ -1,0 +1,90 @@
+"""Small manners of every page: a way past the menu, a Team among many, no motion for whoever wants none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.helpers.browsing import arrive
+from tests.helpers.factories import make_team, make_user, owner_of
+from tests.helpers.usage_rows import write_event
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Of all elements, those that move for longer than anybody sees.
+MOVING = """() => [...document.querySelectorAll("*")].filter((node) => {
+    const style = getComputedStyle(node);
+    const longest = (durations) => Math.max(...durations.split(",").map(parseFloat));
+    return longest(style.transitionDuration) > 0.01 || longest(style.animationDuration) > 0.01;
+}).map((node) => node.outerHTML.slice(0, 80))"""
+CHARTED = "() => document.querySelector('canvas') && Chart.getChart(document.querySelector('canvas'))"
+ANIMATION = "Chart.getChart(document.querySelector('canvas')).options.animation"
+
+
+def test_the_first_tab_leads_past_the_menu_to_the_content(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page = browser_page
+    arrive(page, live_server.url, owner_of(make_team("Acme")).user)
+    skip = page.get_by_role("link", name="Skip to content")
+    page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_of_more_than_eight_teams_one_is_found_by_its_letters(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, owner = browser_page, make_user("ada@example.com")
+    for name in ("Acme", "Globex", "Initech", "Umbrella", "Soylent", "Hooli", "Vandelay", "Stark"):
+        make_team(name, owner=owner)
+    arrive(page, live_server.url, owner)
+    page.locator("summary", has_text="Teams:").click()
+    teams = page.locator("#switcher-teams").get_by_role("link")
+    expect(teams).to_have_count(9)  # with one's own
+    box = page.get_by_role("searchbox", name="Find a Team")
+    box.fill("OLI")
+    expect(teams).to_have_count(1)
+    expect(teams).to_contain_text("Hooli")
+    box.fill("nobody")
+    expect(teams).to_have_count(0)
+    box.fill("")
+    expect(teams).to_have_count(9)
+    box.fill("glob")
+    teams.click()
+    page.wait_for_url("**/teams/globex/")
+
+
+def test_whoever_wants_no_motion_has_none_in_pages_and_charts(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    team = make_team("Acme", at=at - timedelta(days=2))
+    write_event(owner_of(team), 10**9, at=at - timedelta(days=1), model="penny")
+    page.emulate_media(reduced_motion="reduce")
+    arrive(page, live_server.url, owner_of(team).user)
+    assert page.evaluate(MOVING) == []
+    page.goto(f"{live_server.url}/teams/acme/usage/")
+    page.wait_for_function(CHARTED)
+    assert page.evaluate(ANIMATION) is False
+    assert page.evaluate(MOVING) == []
+
+    page.emulate_media(reduced_motion="no-preference")
+    page.reload()
+    page.wait_for_function(CHARTED)
+    assert page.evaluate(ANIMATION)["duration"] == 250
+
+
+def test_the_tab_has_the_console_s_sign(browser_page: Page, live_server: LiveServer) -> None:
+    page = browser_page
+    page.goto(f"{live_server.url}/faq/")
+    sign = page.locator("link[rel=icon]")
+    answer = page.request.get(live_server.url + (sign.get_attribute("href") or ""))
+    assert (answer.status, answer.headers["content-type"]) == (200, sign.get_attribute("type"))
+    assert answer.text().startswith("<svg")
