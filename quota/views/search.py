@@ -9,7 +9,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from quota.selectors.search import find
-from teams.views.base import PersonRequest, person_page
+from quota.views.palette_actions import offered
+from teams.models import Membership
+from teams.views.base import LAST_TEAM, PersonRequest, person_page
 from tokenplan.kit.text import searched
 
 
@@ -17,8 +19,12 @@ from tokenplan.kit.text import searched
 @person_page
 @require_POST
 def search(request: PersonRequest) -> HttpResponse:
-    """People, seats and API keys of one's Teams, as links."""
+    """What one can do, and the people, seats and API keys, in one's Teams, as links."""
     text = searched(request.POST.get("q", ""))
-    answer = render(request, "quota/includes/found.html", {"found": find(request.user, text), "text": text})
+    mine = Membership.objects.live().filter(user=request.user).select_related("team")
+    last = request.session.get(LAST_TEAM)
+    in_order = sorted(mine, key=lambda one: (one.team.slug != last, one.team.is_default, one.team.name))
+    context = {"found": find(request.user, text), "actions": offered(in_order, text), "text": text}
+    answer = render(request, "quota/includes/found.html", context)
     patch_cache_control(answer, no_store=True, private=True)
     return answer

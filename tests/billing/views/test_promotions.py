@@ -263,6 +263,8 @@ def test_whoever_has_an_account_takes_the_invitation_up_on_the_links_page(
     person = make_person(stripe_account.at)
     client, page = signed_in(person), f"/invite/{link.code}/"
     assert "Take the invitation up" in read(client, page)
+    description = '<meta name="description" content="Invite a friend · Ten percent for both of you.">'
+    assert description in client.get(page).content.decode()
     assert not Invitee.objects.exists()
 
     assert client.post(page).headers["Location"] == "/plans/"

@@ -10,7 +10,7 @@ from django.test import Client
 
 from quota.models import CreditAccess, CreditGrant, TeamCredits
 from quota.views.credits import ACCESS_PAGE
-from teams.models import AuditEntry, User
+from teams.models import AuditEntry, Role, User
 from teams.services.memberships import change_role, set_billing_right
 from tests.helpers.factories import (
     CREDIT,
@@ -24,6 +24,7 @@ from tests.helpers.factories import (
     make_scene,
     make_team,
     make_user,
+    owner_of,
 )
 from tests.helpers.reading import read, submit, words
 
@@ -184,3 +185,11 @@ def test_who_pays_sees_what_is_left_and_not_who_used_it(as_user: AsUser) -> None
     assert str(event.pk) not in client.get(url).content.decode()
     change_role(membership=finance, role="admin", by=by, at=T0)
     assert "usage of penny mia@example.com" in read(client, url)
+
+
+def test_an_empty_ledger_says_who_may_buy_how(as_user: AsUser) -> None:
+    owner = owner_of(make_team("Acme"))
+    admin = make_member(owner.team, role=Role.ADMIN)
+    assert "Nothing yet. Buy Credits" in read(as_user(owner.user), "/teams/acme/credits/")
+    assert "Nothing yet. Top up" in read(as_user(owner.user), "/teams/acme/balance/")
+    assert "Nothing yet. Buy Credits" not in read(as_user(admin.user), "/teams/acme/credits/")

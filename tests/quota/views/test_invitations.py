@@ -76,7 +76,7 @@ def test_sending_again_and_revoking(team: Team, owner: Client) -> None:
     assert "The earlier link no longer works." in submit(owner, f"{url}/resend/")
     assert "2 times" in read(owner, "/teams/acme/invitations/")
     assert "The invitation of new@example.com is revoked." in submit(owner, f"{url}/revoke/")
-    assert "No open invitations." in read(owner, "/teams/acme/invitations/")
+    assert "No open invitations. Invite people" in read(owner, "/teams/acme/invitations/")
     assert "This invitation was accepted or revoked." in submit(owner, f"{url}/resend/")
 
 

@@ -207,6 +207,6 @@ def test_where_calls_were_dropped_the_list_says_since_when_they_are_kept(
 def test_nothing_used_says_so(as_user: AsUser) -> None:
     scene = make_scene()
 
-    assert "Nothing was used in these days." in read(
+    assert "Nothing was used in these days. Set up a tool" in read(
         as_user(scene.owner.user), f"/account/usage/{scene.team.slug}/"
     )

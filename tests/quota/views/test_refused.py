@@ -63,7 +63,7 @@ def test_ones_own_refused_calls_say_why_and_what_helps(as_user: AsUser) -> None:
     assert "long ago" not in page
     assert "1 × There is no model of this name on the price list." in page
     assert "Rotate the key" not in page
-    assert "No call was refused." in read(as_user(scene.owner.user), url)
+    assert "No call was refused. Recent charges and receipts" in read(as_user(scene.owner.user), url)
 
 
 def test_texts_with_another_secret_are_counted_and_rotating_is_offered(as_user: AsUser) -> None:

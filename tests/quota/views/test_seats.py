@@ -26,6 +26,7 @@ from tests.helpers.factories import (
     make_seat,
     make_team,
     make_user,
+    owner_of,
 )
 from tests.helpers.reading import Page, read, submit, words
 
@@ -265,3 +266,10 @@ def test_what_was_done_to_a_seat_is_undone_with_one_click_for_some_minutes(as_us
     assert "This cannot be undone any more" in submit(client, elsewhere)
     assert "Undone: Seat 1 is as it was before." in submit(client, undo_address(given))
     assert not SeatHolding.objects.current().exists()
+
+
+def test_a_seat_that_nobody_held_is_given_from_its_history(as_user: AsUser) -> None:
+    team = make_team("Acme")
+    seat = make_seat(team, make_plan())
+    page = as_user(owner_of(team).user).get(f"/teams/acme/seats/{seat.pk}/")
+    assert 'Nobody yet. <a href="#give">Give a seat</a>' in page.content.decode()

@@ -65,7 +65,7 @@ def test_a_default_team_has_no_people(as_user: AsUser) -> None:
     bar = sidebar(as_user(make_user()), "/account/")
     assert current(bar) == "Default Team"
     assert "People" not in links(bar)
-    assert ">Personal</span>" in bar
+    assert "Personal · No seat</span>" in bar
 
 
 def test_it_says_where_one_is(as_user: AsUser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -80,3 +81,10 @@ def test_the_markup_of_every_guide_of_ones_own_is_in_order(client: Client, tool:
 )
 def test_control_markup_that_is_not_in_order_is_noticed(html: str) -> None:
     assert faults(html)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/docs/", "/docs/api/", "/accounts/login/", "/accounts/signup/"])
+def test_every_page_for_everyone_says_what_it_is_about_in_one_description(client: Client, path: str) -> None:
+    html = client.get(path).content.decode()
+    (description,) = re.findall(r'<meta name="description" content="([^"]*)">', html)
+    assert 20 < len(description) < 300

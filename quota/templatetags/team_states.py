@@ -1,0 +1,68 @@
+"""What the switcher of Teams says of each: one's own plan there, and whether calls are answered now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django import template
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from quota.outlook import NEARLY_FULL
+from quota.selectors.usage_bar import UsageBar, usage_bars
+from teams.models import Membership
+
+register = template.Library()
+
+WORDS: dict[str, str | Promise] = {
+    "fine": _("fine"),
+    "near": _("nearly full"),
+    "credits": _("on Credits"),
+    "stopped": _("stopped"),
+    "suspended": _("suspended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TeamState:
+    """`plan` is "" without a working one; `holds_seat`: whether or not it gives anything. `dot` is the state
+    as a colour, "" where there is nothing to spend; `words` the same for whoever sees none.
+    """
+
+    membership: Membership
+    plan: str
+    holds_seat: bool
+    dot: str
+
+    @property
+    def words(self) -> str | Promise:
+        return WORDS.get(self.dot, "")
+
+
+@register.simple_tag
+def team_states(memberships: Sequence[Membership]) -> list[TeamState]:
+    """Of live memberships, in their order. The dot knows what the usage bar knows, of the member's own seat,
+    windows and Credits, by the one statement that reads the bars of all; it does not say why, nor until when,
+    as the bar does.
+    """
+    if not memberships:
+        return []
+    return [
+        TeamState(bar.membership, bar.plan.name if bar.plan else "", bar.seat_id is not None, dot_of(bar))
+        for bar in usage_bars(memberships, timezone.now())
+    ]
+
+
+def dot_of(bar: UsageBar) -> str:
+    """The worst that holds."""
+    if bar.suspended:
+        return "suspended"
+    if bar.owed:
+        return "stopped"
+    if bar.plan is None:
+        return "fine" if bar.usable else ""
+    if bar.room_at is not None:
+        return "credits" if bar.usable else "stopped"
+    return "near" if any(window.used_percent >= NEARLY_FULL for window in bar.windows) else "fine"

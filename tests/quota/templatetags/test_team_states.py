@@ -1,0 +1,114 @@
+"""The switcher of Teams: what one may use in each, and whether calls are answered there now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
+from quota.services.entitlements import suspend_seat
+from quota.templatetags.team_states import dot_of, team_states
+from teams.models import Membership, User
+from tests.helpers.factories import (
+    CREDIT,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    limits,
+    make_member,
+    make_plan,
+    make_scene,
+    make_seat,
+    make_team,
+    make_user,
+    owe,
+)
+from tests.helpers.page_fixtures import as_user, at_t0
+
+__all__ = ["as_user", "at_t0"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A dollar in five hours, ten a week."""
+    return make_scene(limits(five_hours=USD, week=10 * USD))
+
+
+def dot(membership: Membership) -> str:
+    return dot_of(usage_bar(membership, now()))
+
+
+def test_a_seat_is_fine_then_nearly_full_then_stopped_or_on_credits(scene: Scene) -> None:
+    assert dot(scene.owner) == "fine"
+    scene.desk.use(79)
+    assert dot(scene.owner) == "fine"
+    scene.desk.use(1)
+    assert dot(scene.owner) == "near"
+    scene.desk.use(20)
+    assert dot(scene.owner) == "stopped"
+    give_credits(scene.team, 500 * CREDIT)
+    allow_credits(scene.owner)
+    assert dot(scene.owner) == "credits"
+
+
+def test_a_suspended_seat_and_what_is_owed_come_first(scene: Scene) -> None:
+    owe(scene.owner)
+    assert dot(scene.owner) == "stopped"
+    suspend_seat(seat=scene.seat, at=now(), by=None)
+    assert dot(scene.owner) == "suspended"
+
+
+def test_without_a_seat_credits_are_fine_and_nothing_has_no_dot(scene: Scene) -> None:
+    member = make_member(scene.team, credits=True)
+    assert dot(member) == ""
+    give_credits(scene.team, 500 * CREDIT)
+    assert dot(member) == "fine"
+
+
+def test_the_switcher_says_plan_and_state_of_each_team(
+    scene: Scene, as_user: Callable[[User], Client]
+) -> None:
+    mia = make_user("mia@example.com")
+    member = make_member(make_team("Acme"), mia)
+    make_seat(member.team, make_plan("max"), holder=member)
+    make_member(scene.team, mia)
+    html = as_user(mia).get("/teams/acme/").content.decode()
+    items = html.partition('id="switcher-teams"')[2].partition("</div>")[0]
+    texts = [" ".join(re.sub(r"<[^>]+>", "", item).split()) for item in items.split("</a>")[:-1]]
+    assert [text.removeprefix("> ") for text in texts] == [
+        "Default Team Personal · No seat",
+        "Acme Member · Max, fine",
+        f"{scene.team.name} Member · No seat",
+    ]
+    assert re.findall(r'<span class="team-dot([^"]*)"', items) == ["", " is-fine", ""]
+    assert '<span class="switcher-name">Acme</span><span class="visually-hidden">, fine</span>' in html
+
+
+def test_beside_the_one_statement_of_the_bars_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    mia = make_user("mia@example.com")
+    plan = make_plan("max")
+    members = []
+    for _ in range(3):
+        members.append(make_member(make_team(), mia))
+        make_seat(members[-1].team, plan, holder=members[-1])
+    team_states(members)  # a plan is read once a process
+    asked: list[Sequence[Membership]] = []
+
+    def counted(members: Sequence[Membership], at: datetime) -> list[UsageBar]:
+        asked.append(members)
+        return usage_bars(members, at)
+
+    monkeypatch.setattr("quota.templatetags.team_states.usage_bars", counted)
+    with CaptureQueriesContext(connection) as others:  # the bars' own passes by Django's log
+        for some in ([], members[:1], members):
+            team_states(some)
+    assert (asked, len(others)) == ([members[:1], members], 0)
