@@ -26,6 +26,7 @@ from quota.hot_path.settle import settle
 from quota.models import Gateway
 from tests.helpers import factories
 from tests.helpers.api_client import V1, Answer, Caller
+from tokenplan.kit.errors import Refusal
 
 
 def authorize_gathered_first(*, gateway: Gateway, request: AuthorizeRequest, at: datetime) -> Authorization:
@@ -54,6 +55,28 @@ def gather(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on every `Desk` asks and settles by the road for many calls first."""
     monkeypatch.setattr(factories, "authorize", authorize_gathered_first)
     monkeypatch.setattr(factories, "settle", settle_gathered_first)
+    fail_where_rows_break(monkeypatch)
+
+
+def fail_where_rows_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on a test fails where rows in bulk go alone because the road for many broke. They would be
+    answered all the same, and only be slower for ever.
+    """
+    at_once = bulk._at_once
+
+    def watched(work: Callable[[Any], Any], rows: Any) -> Any:
+        def seen(rows: Any) -> Any:
+            try:
+                return work(rows)
+            except (Refusal, DatabaseError, ZeroDivisionError):  # the last is what tests break a row with
+                raise
+            except Exception as error:
+                # No Exception, which the road for many would take for a row's fault.
+                pytest.fail(f"rows in bulk: {error!r}")
+
+        return at_once(seen, rows)
+
+    monkeypatch.setattr(bulk, "_at_once", watched)
 
 
 def go_alone(monkeypatch: pytest.MonkeyPatch) -> None:

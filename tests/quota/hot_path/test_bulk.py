@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import hypothesis
@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from quota.errors import ModelUnknown
 from quota.hot_path import bulk
 from quota.hot_path.bulk import record_events, settle_many
-from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.draws import CLOCKS_APART, Report, Settlement
 from quota.hot_path.events import ReportedEvent
 from quota.models import Reservation, UsageBucket, UsageEvent
+from teams import keytext
 from teams.errors import KeyInvalid
-from teams.services.keys import revoke_keys
+from teams.models import SubscriptionKey
+from teams.services.keys import revoke_keys, rotate_key
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -34,14 +36,15 @@ from tests.helpers.factories import (
     make_seat,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, used
-from tests.helpers.roads import go_alone, note_rows_alone
+from tests.helpers.roads import fail_where_rows_break, go_alone, note_rows_alone
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def road() -> None:
+def road(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the room's: here both roads are asked."""
+    fail_where_rows_break(monkeypatch)
 
 
 @pytest.fixture
@@ -50,8 +53,12 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return note_rows_alone(monkeypatch)
 
 
-def event(desk: Desk, name: str, calls: int = 1, **more: Any) -> ReportedEvent:
-    return ReportedEvent(name, desk.key, "penny", {"calls": calls}, T0, **more)
+def event(
+    desk: Desk, name: str, calls: int = 1, *, at: datetime = T0, handle: str = "", **more: Any
+) -> ReportedEvent:
+    """Of the desk's key, or of the one that the handle names."""
+    key = "" if handle else desk.key
+    return ReportedEvent(name, key, "penny", {"calls": calls}, at, key_handle=handle, **more)
 
 
 def outcomes(results: Sequence[bulk.RowResult]) -> list[Any]:
@@ -69,6 +76,33 @@ def test_usual_events_go_at_once_in_as_many_statements_as_one(scene: Scene, alon
         numbers.append(len(queries))
     assert (numbers[0], alone) == (numbers[1], [])
     assert used(scene) == [(2 + bulk.ROWS_AT_ONCE) * PENNY] * 2
+
+
+def test_events_by_handle_go_at_once_each_with_the_newest_text_of_its_moment(
+    scene: Scene, alone: list[Any]
+) -> None:
+    (first,) = SubscriptionKey.objects.filter(membership=scene.owner)
+    texts = [first, *(rotated(scene, T0 + minutes * MINUTE) for minutes in (10, 20))]
+    handle, moments = keytext.handle(first.key_id), [T0, T0 + 10 * MINUTE, T0 + 20 * MINUTE]
+    reported = [
+        event(scene.desk, f"{number} {n}", at=moment + n * CLOCKS_APART, handle=handle)
+        for number, moment in enumerate(moments)
+        for n in (-1, 0, 1)
+        if number or n >= 0  # nobody held the seat before
+    ]
+    beside = event(scene.desk, "of nobody", handle="kh-nobody")
+
+    results = record_events(gateway=scene.desk.gateway, events=[*reported, beside], at=T0 + 30 * MINUTE)
+
+    assert outcomes(results) == [(True, False)] * 8 + [KeyInvalid]
+    # What was used up to five seconds before a text was made is of that text: clocks differ.
+    keys = dict(UsageEvent.objects.values_list("external_id", "key"))
+    assert [keys[row.id] for row in reported] == [text.pk for text in texts for _ in range(3)][1:]
+    assert alone == [beside]
+
+
+def rotated(scene: Scene, at: datetime) -> SubscriptionKey:
+    return rotate_key(membership=scene.owner, overlap=HOUR, at=at, by=scene.owner.user)
 
 
 def test_draws_of_a_lease_go_at_once_and_the_last_one_settles_it(scene: Scene, alone: list[Any]) -> None:
