@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from teams.models import User
+from tests.helpers.factories import owner_of
 from tests.helpers.large_team import LargeTeam
 from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 __all__ = ["as_user", "at_t0", "nothing_enqueued"]
 pytestmark = pytest.mark.django_db
@@ -91,6 +93,24 @@ def test_every_list_takes_as_many_queries_of_500_as_of_20(as_user: Callable[[Use
 
     now = queries(asked(client, pages))
     assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
+
+
+def test_billing_takes_as_many_queries_of_300_paid_seats_as_of_50_and_is_light(
+    as_user: Callable[[User], Client],
+) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"max": 50})
+    client = as_user(owner_of(bill.team).user)
+    pages = {"team-billing": reverse("team-billing", args=[bill.team.slug])}
+    asked(client, pages)
+    few = asked(client, pages)
+
+    bill.say({"max": 300})
+
+    many = asked(client, pages)
+    assert queries(many) == queries(few)
+    assert many["team-billing"][1] < WEIGHT / 2
 
 
 @pytest.mark.slow
