@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from quota.selectors import roster, seats
 from teams.models import User
 from tests.helpers.factories import owner_of
 from tests.helpers.large_team import LargeTeam
@@ -40,6 +41,9 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
     found |= {name: reverse(name) for name in OF_A_PERSON}
     for stack in ("model", "tag", "payer"):
         found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
+    for name, choices in (("team-members", roster.Shown), ("team-seats", seats.Shown)):
+        for shown in choices.values:
+            found[f"{name}, {shown}"] = f"{found[name]}?show={shown}"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"
     found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
     found["team-seat"] = reverse("team-seat", args=[firm.team.slug, firm.seat.pk])
