@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from billing.errors import NotOnSale
 from billing.models import Interval, Price
-from quota.models import Plan
+from quota.models import Entitlement, Plan
 from quota.windows import Limit
+from teams.models import SeatHolding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,11 @@ def plan_on_sale(code: str) -> Plan:
     if plan is None:
         raise NotOnSale(_("There is no plan “%(code)s” on sale.") % {"code": code}, pointer="/plan")
     return plan
+
+
+def held_plan(user_id: int, at: datetime) -> Plan | None:
+    """The highest plan of the seats that somebody holds, in whatever Team; None without one."""
+    held = SeatHolding.objects.current().filter(membership__user=user_id).values("seat")
+    highest = Entitlement.objects.at(at).filter(seat__in=held).select_related("plan").order_by("-plan__rank")
+    row = highest.first()
+    return row.plan if row else None

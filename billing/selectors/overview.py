@@ -150,6 +150,19 @@ def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
     )
 
 
+def seats_found(seats: tuple[PaidSeat, ...], search: str) -> list[PaidSeat]:
+    """Those of this number, or whose holder's name or address contains the text; all without a text."""
+    wanted = search.casefold()
+
+    def matches(seat: PaidSeat) -> bool:
+        if str(seat.number) == wanted:
+            return True
+        user = seat.holder.user if seat.holder else None
+        return user is not None and wanted in f"{user.display_name}\n{user.email}".casefold()
+
+    return [seat for seat in seats if not wanted or matches(seat)]
+
+
 def _by_plan(row: Subscription, seats: tuple[PaidSeat, ...]) -> tuple[PlanSeats, ...]:
     prices = Price.objects.filter(interval=row.interval, plan__in={seat.plan.pk for seat in seats})
     costs = {price.plan_id: price.amount_nanousd for price in prices}

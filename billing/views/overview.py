@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -12,8 +13,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from billing.errors import NotSubscribed
 from billing.models import Interval, Invoice
-from billing.selectors.offers import months_free, offers
-from billing.selectors.overview import is_under_way, overview
+from billing.selectors.offers import Offer, months_free, offers
+from billing.selectors.overview import Overview, is_under_way, overview, seats_found
 from billing.sync.subscriptions import sync_subscription_of
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
@@ -22,10 +23,12 @@ from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import page_of, sentence
+from tokenplan.kit.text import searched
 
 logger = logging.getLogger(__name__)
 
 INVOICES_PAGE = 12
+SEATS_PAGE = 40
 
 
 @team_page(get=Right.MANAGE_BILLING)
@@ -50,8 +53,34 @@ def billing(request: TeamRequest) -> HttpResponse:
         "may_change": now.subscription is not None
         and bool(now.seats)
         and not (now.subscription.ends_at or now.overdue or now.change),
+        **_seats(request, now),
+        **_move(request.GET.get("plan", ""), now, sold),
     }
     return show_fresh(request, "billing/billing.html", context)
+
+
+def _seats(request: TeamRequest, now: Overview) -> dict[str, object]:
+    """A page of the paid seats, or of those that are searched for. Whatever was ticked on other pages stays
+    so; the only seat of a Team is ticked from the beginning.
+    """
+    search = searched(request.GET.get("q", ""))
+    page = Paginator(seats_found(now.seats, search), SEATS_PAGE).get_page(request.GET.get("page"))
+    ticked = set(request.GET.getlist("seats"))
+    chosen = [seat.id for seat in now.seats if str(seat.id) in ticked or len(now.seats) == 1]
+    shown = {seat.id for seat in page.object_list}
+    elsewhere = [seat_id for seat_id in chosen if seat_id not in shown]
+    return {"page": page, "search": search, "chosen": chosen, "chosen_elsewhere": elsewhere}
+
+
+def _move(asked: str, now: Overview, sold: list[Offer]) -> dict[str, object]:
+    """The plan that is chosen beforehand: the one that was asked for, or else the next above the smallest
+    that the Team has, if there is one. The button stands out for no plan but a higher one.
+    """
+    rank = min((seat.plan.rank for seat in now.seats), default=0)
+    above = {offer.plan.code: offer for offer in sold if offer.plan.rank > rank}
+    is_sold = any(offer.plan.code == asked for offer in sold)
+    to_plan = asked if is_sold else next(iter(above), "")
+    return {"to_plan": to_plan, "is_upgrade": to_plan in above}
 
 
 @team_page(get=Right.MANAGE_BILLING)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from billing.models import Interval, Subscription
-from billing.selectors.offers import months_free, offers
+from billing.selectors.offers import held_plan, months_free, offers
 from teams.models import Membership, Team
 from teams.views.base import PersonRequest, person_page
 
@@ -22,6 +23,7 @@ def plans(request: HttpRequest) -> HttpResponse:
     sold = offers()
     context = {
         "offers": sold,
+        "held": held_plan(request.user.pk, timezone.now()) if request.user.is_authenticated else None,
         "months_free": months_free(sold),
         "yearly": yearly,
         "promotion_code": request.GET.get("promotion_code", ""),

@@ -16,7 +16,7 @@ from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import Shown, members_of, rows_of
 from quota.selectors.seats import holdings_of, plan_counts
-from quota.selectors.usage_bar import usage_bar
+from quota.selectors.shown_bars import shown_bars
 from quota.services import bulk_actions
 from quota.services.members import Terms, Verb, act_on_each, counted
 from quota.services.seats import give_seat_of_plan
@@ -67,7 +67,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     row = member_of(request.team, pk)
     context = {
         "row": rows_of([row], at)[0],
-        "bar": usage_bar(row, at),
+        "shown": shown_bars([row], at, viewer_id=request.user.pk)[0],
         "history": holdings_of(row),
         "plans": plan_counts(request.team, at),
         "now": at,

@@ -11,9 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from quota.selectors import roster, seats
 from teams.models import User
+from tests.helpers.factories import owner_of
 from tests.helpers.large_team import LargeTeam
 from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 __all__ = ["as_user", "at_t0", "nothing_enqueued"]
 pytestmark = pytest.mark.django_db
@@ -38,8 +41,8 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
     found |= {name: reverse(name) for name in OF_A_PERSON}
     for stack in ("model", "tag", "payer"):
         found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
-    for shown in ("near", "idle"):
-        for name in ("team-members", "team-seats"):
+    for name, choices in (("team-members", roster.Shown), ("team-seats", seats.Shown)):
+        for shown in choices.values:
             found[f"{name}, {shown}"] = f"{found[name]}?show={shown}"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"
     found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
@@ -94,6 +97,24 @@ def test_every_list_takes_as_many_queries_of_500_as_of_20(as_user: Callable[[Use
 
     now = queries(asked(client, pages))
     assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
+
+
+def test_billing_takes_as_many_queries_of_300_paid_seats_as_of_50_and_is_light(
+    as_user: Callable[[User], Client],
+) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"max": 50})
+    client = as_user(owner_of(bill.team).user)
+    pages = {"team-billing": reverse("team-billing", args=[bill.team.slug])}
+    asked(client, pages)
+    few = asked(client, pages)
+
+    bill.say({"max": 300})
+
+    many = asked(client, pages)
+    assert queries(many) == queries(few)
+    assert many["team-billing"][1] < WEIGHT / 2
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -9,7 +11,7 @@ from quota.models import Plan
 from quota.services.plans import put_on_sale as put_plan_on_sale
 from teams.models import Team
 from tests.helpers.catalog import load_shipped
-from tests.helpers.factories import T0, make_draft, make_member, make_team, make_user
+from tests.helpers.factories import T0, make_draft, make_member, make_seat, make_team, make_user
 from tests.helpers.reading import read
 from tests.helpers.stripe_says import Bill, put_on_sale
 
@@ -127,3 +129,19 @@ def test_for_a_team_that_has_a_plan_the_choice_leads_to_changing_it(client: Clie
 def test_nobodys_choice_asks_to_sign_in(client: Client) -> None:
     answer = client.get("/plans/choose/?plan=max")
     assert answer.headers["Location"] == "/accounts/login/?next=/plans/choose/%3Fplan%3Dmax"
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_a_holder_sees_which_plan_is_theirs_and_only_higher_ones_stand_out(client: Client) -> None:
+    user = make_user(at=T0)
+    client.force_login(user)
+    button = re.compile(r'class="btn btn-(\S+) w-100"')
+    assert button.findall(client.get("/plans/").content.decode()) == ["primary"] * 3
+
+    team = make_team()
+    make_seat(team, Plan.objects.get(code="max"), holder=make_member(team, user))
+    html = client.get("/plans/").content.decode()
+
+    assert button.findall(html) == ["outline-secondary", "outline-secondary", "primary"]
+    assert "Max Your plan Best for" in read(client, "/plans/")
+    assert html.count("Your plan") == 1

@@ -150,6 +150,21 @@ def test_a_members_page_has_seat_key_credits_and_what_can_be_done(team: Team, ow
     assert "Role: Owner" not in own
 
 
+def test_a_members_bar_is_said_in_the_words_for_who_is_not_the_holder(team: Team, owner: Client) -> None:
+    mia = make_member(team, make_user("mia@example.com"))
+    url = f"/teams/acme/members/{mia.pk}/"
+
+    assert "There is nothing to spend: no seat with a plan, and no Credits that may be used." in read(
+        owner, url
+    )
+
+    make_seat(team, make_plan("plus"), holder=mia)
+    page = owner.get(url).content.decode()
+    assert f'data-live="bar-{mia.pk}"' in page
+    assert "0 agents at work." in read(owner, url)
+    assert "Your" not in page.partition('id="seat"')[2].partition("</section>")[0]
+
+
 def test_an_admin_reads_that_only_the_owner_changes_roles(team: Team, as_user: AsUser) -> None:
     admin = make_member(team, role=Role.ADMIN)
     mia = make_member(team)

@@ -1,0 +1,89 @@
+"""The paid seats on a Team's billing page: a page at a time, searched, and chosen for a change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from teams.models import User
+from teams.services.seats import assign_seat
+from tests.helpers.factories import T0, make_member, make_user, owner_of
+from tests.helpers.reading import words
+from tests.helpers.stripe_says import Bill, put_on_sale
+
+pytestmark = pytest.mark.django_db
+AsUser = Callable[[User], Client]
+
+
+def billed(**seats: int) -> Bill:
+    put_on_sale()
+    bill = Bill()
+    bill.say(seats)
+    return bill
+
+
+def html_of(as_user: AsUser, bill: Bill, asked: str = "") -> str:
+    client = as_user(owner_of(bill.team).user)
+    return client.get(f"/teams/{bill.team.slug}/billing/{asked}").content.decode()
+
+
+def boxes(html: str) -> list[str]:
+    return re.findall(r'type="checkbox" name="seats" value="(\d+)"', html)
+
+
+def test_seats_are_shown_40_at_a_time_and_ticks_of_other_pages_go_along(as_user: AsUser) -> None:
+    bill = billed(plus=42)
+    ids = [str(state.seat.pk) for state in bill.seats()]
+
+    first = html_of(as_user, bill)
+    second = html_of(as_user, bill, f"?page=2&seats={ids[0]}&seats={ids[41]}&seats=x")
+
+    assert boxes(first) == ids[:40]
+    assert 'name="page" value="2">Next</button>' in first
+    assert boxes(second) == ids[40:]
+    assert re.findall(r'type="hidden" name="seats" value="(\d+)"', second) == [ids[0]]
+    assert re.findall(r'value="(\d+)" id="seat-\d+" checked', second) == [ids[41]]
+    assert "1 seat that is not shown here is ticked too. Untick all" in " ".join(
+        re.sub("<[^>]+>", "", second).split()
+    )
+
+
+def test_a_seat_is_found_by_its_number_or_its_holder(as_user: AsUser) -> None:
+    bill = billed(plus=42)
+    third = bill.seats()[2].seat
+    assign_seat(seat=third, membership=make_member(bill.team, make_user("mia@example.com")), by=None, at=T0)
+
+    assert boxes(html_of(as_user, bill, "?q=MIA")) == [str(third.pk)]
+    assert boxes(html_of(as_user, bill, "?q=3")) == [str(third.pk)]
+    nobody = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/billing/?q=nobody")
+    assert "No seat is found. Show all seats" in words(nobody)
+
+
+def move_of(html: str) -> tuple[str, str]:
+    """The plan that is chosen beforehand, and how the button stands out."""
+    form = html.partition('id="to-plan"')[2]
+    options = form.partition("</select>")[0]
+    chosen = re.findall(r'value="(\w*)" selected', options) or re.findall(r'value="(\w*)"', options)
+    found = re.search(r'class="btn btn-(\S+)" type="submit" name="kind" value="move"', form)
+    assert found
+    return chosen[0], found[1]
+
+
+def test_the_next_higher_plan_is_offered_and_none_to_who_has_the_highest(as_user: AsUser) -> None:
+    plus, both, highest = billed(plus=1), billed(plus=1, max=1), billed(max=1)
+
+    assert move_of(html_of(as_user, plus)) == ("max", "primary")
+    assert move_of(html_of(as_user, both)) == ("max", "primary")
+    assert move_of(html_of(as_user, highest)) == ("", "outline-secondary")
+
+
+def test_a_plan_that_was_asked_for_is_chosen_and_stands_out_only_where_it_is_higher(as_user: AsUser) -> None:
+    highest, smallest = billed(max=1), billed(plus=1)
+
+    assert move_of(html_of(as_user, highest, "?plan=plus")) == ("plus", "outline-secondary")
+    assert move_of(html_of(as_user, highest, "?plan=gone")) == ("", "outline-secondary")
+    assert move_of(html_of(as_user, smallest, "?plan=plus")) == ("plus", "outline-secondary")
+    assert move_of(html_of(as_user, smallest, "?plan=max")) == ("max", "primary")
