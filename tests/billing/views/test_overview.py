@@ -115,8 +115,8 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
     admin = make_member(bill.team, role=Role.ADMIN).user
     overview = read(as_user(admin), f"/teams/{bill.team.slug}/")
     assert (
-        "Needs attention A payment for this Team’s seats is overdue. The Owner, and whoever has the Billing right, can pay it."
-        in overview
+        "Needs attention A payment for this Team’s seats is overdue. "
+        "The Owner, and whoever has the Billing right, can pay it." in overview
     )
     assert set(Entitlement.objects.values_list("suspended_at", flat=True)) == {T0 + 6 * DAY}
 
