@@ -96,7 +96,7 @@ def test_events_by_handle_go_at_once_each_with_the_newest_text_of_its_moment(
 
     assert outcomes(results) == [(True, False)] * 8 + [KeyInvalid]
     # What was used up to five seconds before a text was made is of that text: clocks differ.
-    keys = dict(UsageEvent.objects.values_list("external_id", "key"))
+    keys: dict[Any, Any] = dict(UsageEvent.objects.values_list("external_id", "key"))
     assert [keys[row.id] for row in reported] == [text.pk for text in texts for _ in range(3)][1:]
     assert alone == [beside]
 
