@@ -104,5 +104,5 @@ def test_what_access_alone_does_not_do_is_said_and_who_can_change_it(
     assert 'href="/teams/acme/credits/policy/"' in to_owner.content.decode()
 
     to_admin = words(as_user(admin.user).get("/teams/acme/requests/"))
-    assert "Access pays for nothing while the Team has no Credits. Only ann@example.com" in to_admin
+    assert "Access pays for nothing while the Team has no Credits. Ask ann@example.com" in to_admin
     assert "Credits never pay when a window of a seat is full. Only ann@example.com" in to_admin
