@@ -234,7 +234,7 @@ def test_a_seat_that_is_larger_than_its_holder_needs_is_said_with_the_way_to_a_l
     admin = make_member(bill.team, role="admin")
     team = f"/teams/{bill.team.slug}/"
     name = seats[0].holdings.get().membership.user.display_name
-    said = f"{name} has used at most 12% of a Max seat’s limits for three weeks: Plus would do."
+    said = f"{name} has used at most 12% of what Max allows for three weeks: Plus would do."
 
     page = as_user(owner_of(bill.team).user).get(team)
 
