@@ -37,8 +37,10 @@ from teams.models import (
 from teams.services import access_tokens, accounts, invitations, keys, passkeys
 from teams.services import mail as mails
 from teams.tasks import deliver_mail
+from teams.views.proof import ask_first
 from tokenplan.kit.admin import (
     EditForm,
+    ModelAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
     ReasonForm,
@@ -63,8 +65,16 @@ for _field, _name in {
     Authenticator._meta.get_field(_field).verbose_name = _name
 
 
+class RightsAfterProof(ModelAdmin[Any]):
+    """What a superuser grants outlives the session that it is granted in, so it is granted after a proof."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        grants = request.method == "POST" and operator(request).is_superuser
+        return (ask_first(request) if grants else None) or super().changeform_view(request, *args, **kwargs)
+
+
 @admin.register(Group)
-class RightsAdmin(GroupAdmin):
+class RightsAdmin(RightsAfterProof, GroupAdmin):
     """Whoever may write a group could widen the one that they are in, so superusers alone may. None is
     deleted, which would ask nobody why: one without rights gives none.
     """
@@ -140,7 +150,7 @@ def _is_open(user: User) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(VerbsAdmin[User]):
+class UserAdmin(RightsAfterProof, VerbsAdmin[User]):
     """People sign up themselves; here an operator closes an account, or opens the operators' pages to it."""
 
     change_form_template = "admin/teams/user.html"
@@ -174,6 +184,7 @@ class UserAdmin(VerbsAdmin[User]):
             _remove_passkeys,
             fits=lambda user: Authenticator.objects.filter(user=user).exists(),
             right="mfa.change_authenticator",
+            proof=ask_first,
         ),
     )
 

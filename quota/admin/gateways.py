@@ -25,6 +25,7 @@ from quota.models.gateways import (
 )
 from quota.services import gateways
 from teams.models import User
+from teams.views.proof import ask_first
 from tokenplan.kit.admin import (
     ReadOnlyInline,
     ReasonForm,
@@ -135,6 +136,7 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
             _replace,
             fits=_works,
             shown_once=True,
+            proof=ask_first,
         ),
         Verb("end-credential", _("End a credential"), EndForm, _end, fits=_works),
         Verb("limits", _("Set the limits of its holds"), LimitsForm, _set_limits, fits=_works),
@@ -147,6 +149,8 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
         """Makes a gateway, and shows its credential: on this answer, and never again."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        if request.method == "POST" and (asked := ask_first(request)):
+            return asked
         form = GatewayForm(None, request.POST or None)
         at = timezone.now()
         back = reverse("admin:quota_gateway_changelist")

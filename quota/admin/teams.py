@@ -23,6 +23,7 @@ from teams.forms import HandOverForm
 from teams.models import Membership, Seat, SeatHolding, Team, User
 from teams.services import seats, teams
 from teams.tasks import deliver_mail
+from teams.views.proof import ask_first
 from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.transactions import one_transaction
@@ -167,7 +168,14 @@ class TeamAdmin(VerbsAdmin[Team]):
     ordering = ("slug",)
     inlines = (MembershipInline, SeatInline)
     verbs = (
-        Verb("hand-over", _("Hand over"), HandOverForm, _hand_over, preview=_preview_hand_over),
+        Verb(
+            "hand-over",
+            _("Hand over"),
+            HandOverForm,
+            _hand_over,
+            preview=_preview_hand_over,
+            proof=ask_first,
+        ),
         Verb("grant-seat", _("Grant a seat"), SeatGrantForm, _grant_seat),
         Verb("grant-credits", _("Grant Credits"), CreditsGrantForm, _grant_credits),
         Verb("give-voucher", _("Give a voucher for the API balance"), VoucherForm, _give_voucher),

@@ -41,15 +41,22 @@ def needs_proof(*methods: str) -> Callable[[View], View]:
     def wrap(view: View) -> View:
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            asked = request.method in wanted and request.user.is_authenticated
-            if asked and not has_recent_proof(request, at=timezone.now()):
-                return _ask_for_proof(request)
+            if request.method in wanted and request.user.is_authenticated and (asked := ask_first(request)):
+                return asked
             return view(request, *args, **kwargs)
 
         page.needs_proof = frozenset(methods)  # type: ignore[attr-defined]
         return page
 
     return wrap
+
+
+def ask_first(request: HttpRequest) -> HttpResponse | None:
+    """Where the person is asked for a proof, after which the request is done; None: there is a recent one.
+
+    Raises PermissionDenied for whoever could give none.
+    """
+    return None if has_recent_proof(request, at=timezone.now()) else _ask_for_proof(request)
 
 
 def _ask_for_proof(request: HttpRequest) -> HttpResponse:

@@ -72,6 +72,12 @@ PROVED = {
     "api-transfer": {"POST"},
 }
 ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
+# Pages of operators, which `tests/quota/admin/test_proof_of_operators.py` asks.
+OF_OPERATORS = {
+    "quota_gateway_replace-credential": {"POST"},
+    "teams_team_hand-over": {"POST"},
+    "teams_user_remove-passkeys": {"POST"},
+}
 # Stripe is away here, so these write nothing even with the proof.
 AT_STRIPE = {"team-invoice-details", "team-portal", "api-portal"}
 # These add a second factor; the others are about one that is there.
@@ -97,7 +103,7 @@ BODIES: dict[str, dict[str, Any]] = {
 # Whoever calls one of these in an interface has to ask for the proof.
 GUARDED = re.compile(
     r"\b(reveal_key|rotate_key|rotate_api_key|create_api_key|transfer_ownership|delete_team|portal_url"
-    r"|access_tokens\.create|service\.create)\("
+    r"|access_tokens\.create|service\.create|hand_team_over|create_gateway|replace_credentials|remove_all)\("
 )
 
 
@@ -120,7 +126,7 @@ def asked_by(pattern: URLPattern) -> frozenset[str]:
 def test_the_addresses_that_ask_for_a_proof_are_those_of_the_list() -> None:
     asking = {str(pattern.name): set(asked_by(pattern)) for pattern in walk(get_resolver())}
 
-    assert {name: methods for name, methods in asking.items() if methods} == PROVED
+    assert {name: methods for name, methods in asking.items() if methods} == PROVED | OF_OPERATORS
 
 
 def test_every_interface_that_calls_what_needs_a_proof_asks_for_one() -> None:
@@ -128,14 +134,14 @@ def test_every_interface_that_calls_what_needs_a_proof_asks_for_one() -> None:
     interfaces = [
         file
         for floor in ("teams", "quota", "billing")
-        for room in ("views", "api")
+        for room in ("views", "api", "admin")
         for file in files(f"{floor}/{room}", suffix=".py")
-    ]
+    ] + [ROOT / "teams" / "admin.py"]
     forgotten = [
         str(file.relative_to(ROOT))
         for file in interfaces
         if GUARDED.search(text := file.read_text())
-        and not re.search(r"@needs_proof\(|^    proof = ", text, re.M)
+        and not re.search(r"@needs_proof\(|^    proof = |ask_first", text, re.M)
     ]
 
     assert interfaces

@@ -19,6 +19,7 @@ from teams.services import access_tokens, invitations, jobs, seats
 from tests.helpers.admin_forms import hidden
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.people import NOON, everything, member, person, team
+from tests.helpers.proof import prove
 from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 def operator() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    return client
+    return prove(client)
 
 
 @pytest.fixture

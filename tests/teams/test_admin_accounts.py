@@ -15,6 +15,7 @@ from teams.services import accounts
 from teams.services import mail as mails
 from tests.helpers.admin_urls import change_url, verb_url
 from tests.helpers.people import NOON, everything, person
+from tests.helpers.proof import prove
 from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def nothing_enqueued(monkeypatch: pytest.MonkeyPatch) -> None:
 def operator() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    return client
+    return prove(client)
 
 
 def test_closing_an_account_keeps_the_moment_and_opening_it_again_drops_it_each_with_its_reason(

@@ -194,7 +194,8 @@ class Verb(Generic[M]):
     was done; if it is `shown_once`, it returns a credential instead, which only this answer shows. With a
     `preview`, its sentences are shown first and must be confirmed, and below them its table, whose first row
     is the head. A row that the verb does not fit has no button for it. It is for staff with the right to
-    change such rows, and with the permission `right` too, where that is named.
+    change such rows, and with the permission `right` too, where that is named. What outlives a session of
+    theirs is done after a `proof` alone: it answers with a page that asks for one, or with None.
     """
 
     name: str
@@ -205,6 +206,7 @@ class Verb(Generic[M]):
     fits: Callable[[M], bool] = lambda _row: True
     shown_once: bool = False
     right: str = ""
+    proof: Callable[[HttpRequest], HttpResponse | None] | None = None
 
 
 class VerbsAdmin(ReadOnlyAdmin[M]):
@@ -252,27 +254,33 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
             row = self.get_queryset(request).filter(pk=pk).first()
             if row is None:
                 raise Http404
-            form = verb.form(row, request.POST if request.method == "POST" else None)
-            back = self._back(request, row)
-            title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
-            if verb.preview and request.method == "POST" and "confirmed" not in request.POST:
-                form, preview = verb.form(row, request.POST), verb.preview
-                shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
-                sentences = shown.value if shown else ()
-                return form_page(self, request, form, title=title, back=back, preview=sentences)
-            at = timezone.now()
-            if request.method == "POST":
-                called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
-                if called and verb.shown_once:
-                    return shown_once_page(self, request, called.value, title=title, back=back)
-                if called:
-                    self.message_user(request, called.value)
-                    return redirect(self._back(request, row))
-                if verb.preview and {field.name for field in form.visible_fields()} <= {"reason"}:
-                    return self._shown_again(verb, request, form, row, title)
-            return form_page(self, request, form, title=title, back=back)
+            if verb.proof and request.method == "POST" and (asked := verb.proof(request)):
+                return asked
+            return self._answer(verb, request, row)
 
+        page.needs_proof = frozenset({"POST"} if verb.proof else ())  # type: ignore[attr-defined]
         return page
+
+    def _answer(self, verb: Verb[M], request: HttpRequest, row: M) -> HttpResponse:
+        form = verb.form(row, request.POST if request.method == "POST" else None)
+        back = self._back(request, row)
+        title = _("%(verb)s: %(row)s") % {"verb": verb.label, "row": row}
+        if verb.preview and request.method == "POST" and "confirmed" not in request.POST:
+            form, preview = verb.form(row, request.POST), verb.preview
+            shown = attempt_form(form, lambda: preview(row, form.cleaned_data))
+            sentences = shown.value if shown else ()
+            return form_page(self, request, form, title=title, back=back, preview=sentences)
+        at = timezone.now()
+        if request.method == "POST":
+            called = attempt_form(form, lambda: verb.call(row, form.cleaned_data, operator(request), at))
+            if called and verb.shown_once:
+                return shown_once_page(self, request, called.value, title=title, back=back)
+            if called:
+                self.message_user(request, called.value)
+                return redirect(self._back(request, row))
+            if verb.preview and {field.name for field in form.visible_fields()} <= {"reason"}:
+                return self._shown_again(verb, request, form, row, title)
+        return form_page(self, request, form, title=title, back=back)
 
     def _shown_again(
         self, verb: Verb[M], request: HttpRequest, refused: Form, row: M, title: str

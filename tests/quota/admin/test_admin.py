@@ -33,6 +33,7 @@ from tests.helpers.factories import (
     make_plan,
     make_scene,
 )
+from tests.helpers.proof import prove
 from tests.helpers.reading import submit, words
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +56,7 @@ def scene() -> Scene:
 def operator() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    return client
+    return prove(client)
 
 
 @pytest.mark.parametrize("model", many(OURS, quick=2), ids=lambda model: model._meta.model_name)
