@@ -1,4 +1,4 @@
-"""What Stripe does not answer, or nobody here knows, stops neither the comparison of the others nor a page."""
+"""What Stripe does not answer, or nobody here knows, stops neither the others nor a page."""
 
 from __future__ import annotations
 

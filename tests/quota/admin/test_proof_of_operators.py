@@ -81,10 +81,9 @@ def complete(client: Client, act: Act) -> Act:
 
 
 def state() -> list[object]:
-    return [
-        list(model.objects.order_by("pk").values_list())  # type: ignore[attr-defined]
-        for model in (AuditEntry, Authenticator, Gateway, Group, Team, User)
-    ] + [[owner_of(team).user_id for team in Team.objects.filter(default_for=None)]]
+    models: tuple[Any, ...] = (AuditEntry, Authenticator, Gateway, Group, Team, User)
+    owners = [owner_of(team).user_id for team in Team.objects.filter(default_for=None)]
+    return [owners, *(list(model.objects.order_by("pk").values_list()) for model in models)]
 
 
 @pytest.mark.parametrize("make", ACTS)
