@@ -262,6 +262,15 @@ def test_a_hold_of_one_nano_dollar_counts_until_it_lapses_and_not_for_itself(one
     assert (one.usable(), capped.usable()) == (10, 5)
 
 
+def test_without_a_moment_a_call_is_decided_at_the_one_of_the_database(one: Caller) -> None:
+    key: dict[str, Any] = {"key_text": reveal_key(one.row), "kind": API_KEY}
+    before = database_clock()
+    with transaction.atomic():
+        state = locked_call_state(one.row.key_id, **key, request_id="r", occurred_at=None, at=None)
+    assert before < state.at < database_clock()
+    assert (state.key_works, state.rate_card_id) == (True, RateCard.objects.get().pk)
+
+
 def test_what_is_held_by_the_databases_clock_counts_by_it(one: Caller) -> None:
     """Every other moment here is long past for the database, whose clock is in the ids of holds."""
     lot(one.key.team, 10)

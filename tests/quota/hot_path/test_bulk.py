@@ -105,6 +105,25 @@ def rotated(scene: Scene, at: datetime) -> SubscriptionKey:
     return rotate_key(membership=scene.owner, overlap=HOUR, at=at, by=scene.owner.user)
 
 
+def test_the_last_use_of_a_key_is_that_of_its_newest_event_and_of_no_draw(
+    scene: Scene, alone: list[Any]
+) -> None:
+    late, early = (
+        event(scene.desk, "late", at=T0 + 20 * MINUTE),
+        event(scene.desk, "early", at=T0 + 10 * MINUTE),
+    )
+    gateway, key = scene.desk.gateway, SubscriptionKey.objects.filter(membership=scene.owner)
+    record_events(gateway=gateway, events=[late, early], at=T0 + 30 * MINUTE)
+    assert key.get().last_used_at == T0 + 20 * MINUTE
+    lease = scene.desk.lease(9 * PENNY, at=T0 + 30 * MINUTE)
+    draw = Settlement(
+        lease.reservation_id, Report(usage={"calls": 1}, model="penny", draw_id="d"), closes=False
+    )
+    settle_many(gateway=gateway, settlements=[draw], at=T0 + 40 * MINUTE)
+    assert key.get().last_used_at == T0 + 30 * MINUTE
+    assert alone == []
+
+
 def test_draws_of_a_lease_go_at_once_and_the_last_one_settles_it(scene: Scene, alone: list[Any]) -> None:
     held = scene.desk.lease(10 * PENNY)
     rows = [

@@ -11,16 +11,29 @@ import pytest
 from django.db import connection, transaction
 
 from quota.hot_path.sql import database_clock, fetch_all
+from quota.ids import new_id
+from quota.models import EventId
 from quota.services.entitlements import suspend_seat
 from quota.services.gateways import revoke_gateway
 from teams.keytext import key_id_of, new_key_id
+from teams.models import Seat
 from teams.services.keys import rotate_key
 from teams.services.seats import free_seat
-from tests.helpers.factories import T0, Scene, make_scene
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Scene,
+    give_credits,
+    make_desk,
+    make_member,
+    make_scene,
+    make_seat,
+)
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
 ROWS = "SELECT s.*, (s.usage).rules IS NOT NULL AS has_usage FROM "
 CALLS = f"{ROWS} quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s) s"
 HOLDS = f"{ROWS} quota_gather_holds(%(ids)s::uuid[], %(draw_ids)s, %(credentials)s::text[], %(at)s) s"
@@ -52,9 +65,12 @@ def calls(scene: Scene, *key_ids: str, at: datetime | None = T0) -> list[dict[st
     return fetch_all(CALLS, {"keys": list(key_ids), "at": at, **values})
 
 
-def holds(scene: Scene, *ids: Any, at: datetime | None = T0) -> list[dict[str, Any]]:
+def holds(
+    scene: Scene, *ids: Any, at: datetime | None = T0, draw_id: str = "", credential: str = ""
+) -> list[dict[str, Any]]:
     many = len(ids)
-    values = {"draw_ids": [""] * many, "credentials": [hash_of(scene.desk.gateway)] * many}
+    shown = credential or hash_of(scene.desk.gateway)
+    values = {"draw_ids": [draw_id] * many, "credentials": [shown] * many}
     return fetch_all(HOLDS, {"ids": list(ids), "at": at, **values})
 
 
@@ -160,3 +176,87 @@ def test_of_a_call_while_the_seat_was_suspended_no_usage_is_read(scene: Scene) -
     before, after = events((key, T0), (key, T0 + MINUTE))
     assert (before["seat_id"], before["has_usage"]) == (scene.seat.pk, True)
     assert (after["seat_id"], after["has_usage"]) == (None, False)
+
+
+def test_a_draw_with_a_credential_of_nobody_has_no_gateway(scene: Scene) -> None:
+    (row,) = holds(scene, held := scene.desk.ask().reservation_id, credential="0" * 64)
+    assert (row["id"], row["by_gateway_id"]) == (held, None)
+
+
+def test_a_hold_without_a_seat_is_for_the_other_road(scene: Scene) -> None:
+    give_credits(scene.team, USD)
+    without = make_desk(make_member(scene.team, credits=True))
+    (row,) = holds(scene, without.ask().reservation_id)
+    assert (row["id"], row["is_open"]) == (None, False)
+
+
+def test_what_a_draw_reported_is_found_by_its_hold_and_its_id(scene: Scene) -> None:
+    lease, other = scene.desk.lease(USD), scene.desk.lease(USD)
+    drawn = scene.desk.draw(lease, 1, draw_id="d")
+    of_both = holds(scene, lease.reservation_id, other.reservation_id, draw_id="d")
+    assert [row["drawn_hash"] for row in of_both] == [drawn.event.usage_hash, None]
+    assert holds(scene, lease.reservation_id, draw_id="e")[0]["drawn_hash"] is None
+
+
+def test_an_id_of_an_event_is_its_teams_and_is_known_for_longer_than_the_event(scene: Scene) -> None:
+    key, other = id_of(scene.desk.key), make_scene()
+    EventId.objects.create(team=other.team, external_id="e0", event_id=new_id())
+    assert events((key, T0))[0]["recorded_hash"] is None
+    EventId.objects.create(team=scene.team, external_id="e0", event_id=new_id())
+    assert events((key, T0))[0]["recorded_hash"] == ""
+
+
+def test_a_reported_call_is_of_the_seat_that_was_held_then(scene: Scene) -> None:
+    key = id_of(scene.desk.key)
+    free_seat(seat=scene.seat, at=T0 + MINUTE, by=scene.owner.user)
+    then, now = events((key, T0), (key, T0 + MINUTE))
+    assert (then["key_id"] is not None, then["seat_id"]) == (True, scene.seat.pk)
+    assert now["seat_id"] is None
+
+
+@pytest.mark.parametrize("kind", ["calls", "events"])
+def test_a_seat_that_changes_hands_between_the_lock_and_the_look_is_for_the_other_road(
+    scene: Scene, kind: str
+) -> None:
+    """As by a commit between a statement's snapshot and its locks: here by the look itself."""
+    other = make_seat(scene.team, scene.plan)
+    key = id_of(scene.desk.key)
+
+    def ask() -> dict[str, Any]:
+        return calls(scene, key)[0] if kind == "calls" else events((key, T0))[0]
+
+    assert ask()["key_id"] is not None
+    move_at_each_look(before=scene.seat, after=other)
+    assert ask()["key_id"] is None
+
+
+def move_at_each_look(*, before: Seat, after: Seat) -> None:
+    """From here on the holder of the one seat has the other one whenever the states of keys are read."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('quota_call_states'::regproc)")
+        head, _, _ = cursor.fetchone()[0].partition("BEGIN")
+        cursor.execute("ALTER FUNCTION quota_call_states RENAME TO quota_call_states_then")
+        cursor.execute(
+            f"""{head} BEGIN
+            UPDATE teams_seatholding SET seat_id = {after.pk} WHERE seat_id = {before.pk};
+            RETURN QUERY SELECT * FROM quota_call_states_then(p_key_public_ids, p_moments, p_before, p_at);
+            END $function$"""
+        )
+
+
+@pytest.mark.parametrize(
+    ("model", "expires", "last"),
+    [
+        ("penny", T0 + MINUTE + TICK, "infinity"),
+        ("", T0 + MINUTE + TICK, "infinity"),
+        ("penny", T0 + MINUTE, T0),
+        ("", T0 + MINUTE, T0 + MINUTE),
+    ],
+)
+def test_the_last_moment_of_a_hold_is_its_own_or_a_leases_end_and_open_while_it_is(
+    model: str, expires: datetime, last: datetime | str
+) -> None:
+    with connection.cursor() as cursor:
+        asked: list[Any] = [model, T0, expires, T0 + MINUTE, last]
+        cursor.execute("SELECT quota_last_moment(%s, %s, %s, %s) = %s::timestamptz", asked)
+        assert cursor.fetchone() == (True,)
