@@ -47,7 +47,7 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     page, url = browser_page, live_server.url
     arrive(page, url, owner_of(team).user)
     page.goto(f"{url}/teams/acme/credits/")
-    page.get_by_role("link", name="Buy Credits").click()
+    page.get_by_role("link", name="Buy Credits").first.click()
     amount = page.get_by_label("Another amount")
     amount.fill("7500")
     expect(page.get_by_role("button", name="Buy", exact=True)).to_be_visible()
