@@ -72,7 +72,7 @@ PROVED = {
     "api-transfer": {"POST"},
 }
 ASKS = [(name, method) for name, methods in PROVED.items() for method in sorted(methods)]
-# Pages of operators, which `tests/quota/admin/test_proof_of_operators.py` asks.
+# Pages of operators, which `tests/quota/admin/test_admin_after_proof.py` asks.
 OF_OPERATORS = {
     "quota_gateway_replace-credential": {"POST"},
     "teams_team_hand-over": {"POST"},

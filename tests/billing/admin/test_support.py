@@ -36,6 +36,7 @@ from tests.helpers.factories import (
     make_team,
     make_user,
 )
+from tests.helpers.proof import prove
 from tests.helpers.reading import read, submit, words
 from tests.helpers.staff import staff
 from tests.helpers.world import all_rows
@@ -55,7 +56,7 @@ def scene() -> Scene:
 def operator() -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "x"))
-    return client
+    return prove(client)
 
 
 def page_of(user: User) -> str:

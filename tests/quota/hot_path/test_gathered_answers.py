@@ -215,10 +215,10 @@ def test_a_reported_call_is_of_the_seat_that_was_held_then(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("kind", ["calls", "events"])
-def test_a_seat_that_changes_hands_between_the_lock_and_the_look_is_for_the_other_road(
+def test_a_seat_that_changes_hands_between_the_lock_and_the_reading_is_for_the_other_road(
     scene: Scene, kind: str
 ) -> None:
-    """As by a commit between a statement's snapshot and its locks: here by the look itself."""
+    """As by a commit between a statement's snapshot and its locks: here by the reading itself."""
     other = make_seat(scene.team, scene.plan)
     key = id_of(scene.desk.key)
 
@@ -226,11 +226,11 @@ def test_a_seat_that_changes_hands_between_the_lock_and_the_look_is_for_the_othe
         return calls(scene, key)[0] if kind == "calls" else events((key, T0))[0]
 
     assert ask()["key_id"] is not None
-    move_at_each_look(before=scene.seat, after=other)
+    move_at_each_reading(before=scene.seat, after=other)
     assert ask()["key_id"] is None
 
 
-def move_at_each_look(*, before: Seat, after: Seat) -> None:
+def move_at_each_reading(*, before: Seat, after: Seat) -> None:
     """From here on the holder of the one seat has the other one whenever the states of keys are read."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef('quota_call_states'::regproc)")

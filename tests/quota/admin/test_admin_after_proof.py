@@ -113,7 +113,7 @@ def test_control_with_a_proof_it_is_done_at_once(stolen: Client, make: Callable[
 
 
 @pytest.mark.parametrize("make", ACTS)
-def test_whoever_may_not_is_told_so_and_is_asked_for_nothing(make: Callable[[], Act]) -> None:
+def test_whoever_may_not_is_refused_and_is_asked_for_nothing(make: Callable[[], Act]) -> None:
     url, values = make()
     user = make_user()
     User.objects.filter(pk=user.pk).update(is_staff=True)
