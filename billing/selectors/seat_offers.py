@@ -28,12 +28,17 @@ def seat_offers(team: Team, seat_ids: Collection[int]) -> dict[int | None, SeatO
     return {seat_id: SeatOffer(is_subscribed, raises=seat_id in paid) for seat_id in (None, *seat_ids)}
 
 
+def plans_can_change(team: Team) -> bool:
+    """Whether there is a subscription with nothing overdue that is not to end."""
+    paying = Subscription.objects.for_team(team).live().first()
+    return paying is not None and not paying.owes and paying.ends_at is None
+
+
 def next_plans(team: Team, seat_ids: Collection[int]) -> dict[int, Plan]:
     """By seat id, the next higher plan on sale, of those of these seats that the subscription pays for: none
     while a payment is overdue or the subscription is to end, since plans cannot be changed then.
     """
-    paying = Subscription.objects.for_team(team).live().first() if seat_ids else None
-    if paying is None or paying.owes or paying.ends_at is not None:
+    if not seat_ids or not plans_can_change(team):
         return {}
     bought = PurchasedSeat.objects.for_team(team).live().filter(seat__in=seat_ids, leaves=False)
     on_sale = list(Plan.objects.sellable().order_by("rank", "code"))

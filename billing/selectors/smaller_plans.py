@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.models import Subscription
+from billing.selectors.seat_offers import plans_can_change
 from quota.hot_path.sql import fetch_all
 from quota.outlook import NEARLY_FULL
 from teams.models import Membership, Team
@@ -57,8 +57,7 @@ def smaller_plans(team: Team, at: datetime) -> SmallerPlans:
     changed then. One statement finds them, among the 500 seats that are used the least by their weeks: so it
     costs a Team of 5,000 no more.
     """
-    paying = Subscription.objects.for_team(team).live().first()
-    if paying is None or paying.owes or paying.ends_at is not None:
+    if not plans_can_change(team):
         return SmallerPlans([], 0)
     values = {"team": team.pk, "at": at, "since": at - COMPARED, "percent": NEARLY_FULL}
     rows = fetch_all(_OVERSIZED, values | {"weeks": LEAST_WEEKS, "most": MOST_SEATS, "named": NAMED})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -22,22 +23,19 @@ Column = Any
 
 def usd(field: str, description: str | _StrPromise) -> Column:
     """A field of nano-dollars, in dollars; a dash where it is empty."""
-
-    @admin.display(description=description, ordering=field)
-    def column(row: Any) -> str:
-        nanousd = getattr(row, field)
-        return "-" if nanousd is None else usd_text(nanousd)
-
-    return column
+    return _amount(field, description, usd_text)
 
 
 def in_credits(field: str, description: str | _StrPromise) -> Column:
     """A field of nano-dollars, in Credits; a dash where it is empty."""
+    return _amount(field, description, credits_words)
 
+
+def _amount(field: str, description: str | _StrPromise, words: Callable[[int], str]) -> Column:
     @admin.display(description=description, ordering=field)
     def column(row: Any) -> str:
         nanousd = getattr(row, field)
-        return "-" if nanousd is None else credits_words(nanousd)
+        return "-" if nanousd is None else words(nanousd)
 
     return column
 
