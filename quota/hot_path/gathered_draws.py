@@ -129,7 +129,7 @@ class _Batch:
             return LEFT
         becomes = charging.of_hold["becomes"]
         stays = becomes == AfterDraw.STAYS
-        self.usages[row["seat_id"]] = charging.usage if stays else charging.usage.without(hold.id)
+        self.usages[row["seat_id"]] = charging.usage
         self.holds[hold.id] = hold = replace(
             hold,
             state=hold.state if stays else becomes,

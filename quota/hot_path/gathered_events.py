@@ -76,8 +76,7 @@ def _keys_of(events: Sequence[ReportedEvent], at: datetime) -> dict[int, str]:
         for number, event in enumerate(events)
         if event.reservation_id is None and at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD
     }
-    handles = {event.key_handle for event in usual.values() if event.key_handle}
-    texts = _texts_of(handles) if handles else {}
+    texts = _texts_of({event.key_handle for event in usual.values()})
     keys = {}
     for number, event in usual.items():
         key = _of_handle(event, texts) if event.key_handle else genuine_subscription_key(event.key_text)
@@ -88,7 +87,7 @@ def _keys_of(events: Sequence[ReportedEvent], at: datetime) -> dict[int, str]:
 
 def _texts_of(handles: set[str]) -> dict[str, list[tuple[datetime, str]]]:
     """Of each handle of a Subscription Key: when each text that its member ever had was made, and its public
-    id, the oldest first.
+    id, the oldest first. Where there are none, nothing is asked.
     """
     named = {public_id: handle for handle in handles if (public_id := keytext.key_id_of_handle(handle))}
     found: dict[str, list[tuple[datetime, str]]] = {}

@@ -125,14 +125,15 @@ class Mutants:
             return
         self.memory.note(verdict.fault.name, verdict.by.removesuffix(" (hangs)"))
         if VERBOSE:
-            self.say(f"noticed: {verdict.fault.name} by {verdict.by}")
+            what = f"noticed: {verdict.fault.name} by {verdict.by}"
+            self.say(what if verdict.by else f"cannot be planted: {verdict.fault.name}")
 
     def report(self, verdicts: list[Verdict], gone: set[str]) -> bool:
         """Whether all is as it should be."""
         survived = {verdict.fault.name for verdict in verdicts if verdict.survived}
         wrong = [f"{name}: there is no such fault" for name in sorted(gone)]
         wrong += [
-            f"{verdict.fault.name}: is noticed by {verdict.by}"
+            f"{verdict.fault.name}: " + (f"is noticed by {verdict.by}" if verdict.by else "cannot be planted")
             for verdict in verdicts
             if not verdict.survived and verdict.fault.name in self.known
         ]
@@ -140,9 +141,11 @@ class Mutants:
             self.say(f"survived: {name}")
         for line in wrong:
             self.say(f"equivalents.toml: {line}")
+        planted = [verdict for verdict in verdicts if verdict.survived or verdict.by]
         self.say(
-            f"{len(verdicts)} planted, {len(verdicts) - len(survived)} noticed, "
-            f"{len(survived & self.known)} equivalent, {len(survived - self.known)} survived"
+            f"{len(planted)} planted, {len(planted) - len(survived)} noticed, "
+            f"{len(survived & self.known)} equivalent, {len(survived - self.known)} survived; "
+            f"{len(verdicts) - len(planted)} cannot be planted"
         )
         return not wrong and survived <= self.known
 

@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -90,6 +91,8 @@ def live_function(module: ModuleType, name: str) -> FunctionType:
         owner = vars(owner)[part]
     if isinstance(owner, property):
         owner = owner.fget
+    if isinstance(owner, cached_property):
+        owner = owner.func
     owner = getattr(owner, "__func__", owner)
     if clear := getattr(owner, "cache_clear", None):
         clear()

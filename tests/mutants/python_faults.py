@@ -53,7 +53,10 @@ SKIPPED: dict[type[ast.AST], tuple[str, ...]] = {
     ast.ExceptHandler: ("type",),
     ast.withitem: ("context_expr",),
 }
-TRANSLATED = {"_", "gettext", "ngettext", "gettext_lazy"}
+# The name of a type variable is a text, too.
+TEXTS = {"_", "gettext", "ngettext", "gettext_lazy", "TypeVar"}
+# A named argument that guards against a fault of the code beside it, and is none by itself.
+GUARD = "strict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,9 @@ def _within(
 
 
 def _is_text(node: ast.AST) -> bool:
-    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TRANSLATED
-    return is_call or isinstance(node, ast.JoinedStr)
+    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TEXTS
+    is_guard = isinstance(node, ast.keyword) and node.arg == GUARD
+    return is_call or is_guard or isinstance(node, ast.JoinedStr)
 
 
 def _below(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
@@ -300,7 +304,8 @@ def _call(place: Place) -> Iterator[ast.AST]:
     assert isinstance(node, ast.Call)
     for position in range(len(node.keywords)):
         rest = [keyword for at, keyword in enumerate(node.keywords) if at != position]
-        yield ast.Call(node.func, node.args, rest)
+        if node.keywords[position].arg != GUARD:
+            yield ast.Call(node.func, node.args, rest)
     if isinstance(node.func, ast.Attribute) and node.func.attr in LEFT_OUT:
         yield node.func.value
     if isinstance(node.func, ast.Name) and node.func.id == "sorted":

@@ -232,7 +232,9 @@ def _reached(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a fault. `by`: the test that noticed it."""
+    """What became of a fault. `by`: the test that noticed it; empty also where it could not be planted, since
+    what is wrong with it is said before anything runs.
+    """
 
     fault: Fault
     survived: bool
@@ -267,12 +269,10 @@ def judge(
             child.copy.planted = child.copy.planted or bool(fault.sql)
             if status == BROKEN:
                 raise RuntimeError(f"{fault.name}\n" + "\n".join(child.lines))
-            if status == NOT_PLANTED:
-                continue
-            if status != SURVIVED and child.at >= 0:
+            if status not in (SURVIVED, NOT_PLANTED) and child.at >= 0:
                 noticed[fault.place][child.at] += 1
                 noticed[fault.file][child.at] += 1
-            by = "" if status == SURVIVED else tests.items[child.at].nodeid
+            by = "" if status in (SURVIVED, NOT_PLANTED) else tests.items[child.at].nodeid
             verdicts.append(Verdict(fault, status == SURVIVED, by if status is not None else f"{by} (hangs)"))
             say(verdicts[-1])
     return verdicts

@@ -14,6 +14,8 @@ from tests.mutants.python_faults import tree_faults
 from tests.mutants.sql_faults import sql_faults
 
 SOURCE = '''
+from functools import cached_property
+
 LIMIT = 10
 TWICE = LIMIT * 2
 
@@ -23,6 +25,10 @@ class Box:
     @property
     def is_full(self) -> bool:
         return self.size >= TWICE and not self.open
+
+    @cached_property
+    def twice(self) -> int:
+        return self.size * 2
 
     @classmethod
     def of(cls, size: int = 3) -> "Box":
@@ -61,6 +67,16 @@ def test_a_fault_changes_the_module_that_is_loaded(box: ModuleType, change: str,
     assert [box.Box.of(size).is_full for size in (19, 20, 21)] == [False, True, True]
     plant(box, change)
     assert [box.Box.of(size).is_full for size in (19, 20, 21)] == full
+
+
+def test_a_fault_is_planted_in_a_value_that_is_kept(box: ModuleType) -> None:
+    plant(box, "self.size * 2 → self.size // 2")
+    assert box.Box.of(20).twice == 10
+
+
+def test_guards_and_the_names_of_types_are_left_alone() -> None:
+    tree = ast.parse('Row = TypeVar("Row")\n\ndef f(a, b):\n    zip(a, b, strict=True)')
+    assert [fault.change for fault in tree_faults(tree)] == ["zip(a, b, strict=True) → pass"]
 
 
 def test_documentation_defaults_annotations_and_texts_are_left_alone() -> None:

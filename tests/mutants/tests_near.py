@@ -35,6 +35,7 @@ HOT_PATH = (
     *("tests/quota/services/test_owed.py", "tests/quota/services/test_rate_cards.py"),
     *("tests/quota/services/test_quarantine.py", "tests/quota/services/test_corrections.py"),
     *("tests/quota/services/test_reservations.py", "tests/races/test_gathered.py"),
-    "tests/races/test_bulk.py",
+    *("tests/races/test_bulk.py", "tests/quota/services/test_gateways.py"),
+    "tests/quota/services/test_partitions.py",
 )
 TESTS = (*dict.fromkeys(test for tests in PURE.values() for test in tests), *HOT_PATH)

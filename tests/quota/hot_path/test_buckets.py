@@ -16,7 +16,8 @@ from quota.hot_path.buckets import (
 )
 from quota.hot_path.settle import release
 from quota.hot_path.state import NO_SEAT, SeatUsage
-from quota.models import UsageBucket
+from quota.hot_path.undo import undo_charge
+from quota.models import KeptCalls, UsageBucket
 from quota.windows import Bucket, Policy, Rule
 from teams.models import Seat
 from tests.helpers.factories import MONDAY, T0, Scene, give_credits, make_desk, make_member, make_seat
@@ -59,6 +60,17 @@ def test_the_buckets_of_a_new_rule_are_those_of_all_that_counts_in_the_seats_win
     scene.desk.settle(scene.desk.ask(0, at=TEN + 2 * HOUR), 0, at=TEN + 2 * HOUR)  # which counts nowhere
     rebuild_buckets(seat_id=scene.seat.pk, rule=FIXED)
     assert kept(FIXED, scene.seat) == [(TEN, 1), (TEN + HOUR, 991 * PENNY)]
+
+
+@pytest.mark.django_db
+def test_what_corrects_a_charge_that_was_dropped_takes_nothing_back(scene: Scene) -> None:
+    dropped, kept_one = scene.desk.use(1), scene.desk.use(2)
+    for event in (dropped, kept_one):
+        undo_charge(event, at=T0, by=None)
+    KeptCalls.objects.create(events_from=kept_one.pk)
+    rebuild_buckets(seat_id=scene.seat.pk, rule=FIXED)
+    # The dropped one is still there in this test: so what corrects it is seen to be left out.
+    assert kept(FIXED, scene.seat) == [(TEN, PENNY)]
 
 
 @pytest.mark.django_db

@@ -13,7 +13,9 @@ from quota.errors import (
     QuotaExhausted,
     ReportedTooLate,
 )
+from quota.hot_path.draws import Drawn, Report, draw_from
 from quota.hot_path.settle import release
+from quota.hot_path.state import locked_reservation_state
 from quota.models import OwedUsage, Reservation
 from quota.selectors.reconcile import differences
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
@@ -226,3 +228,14 @@ def test_usage_is_taken_for_sixty_days_after_the_end_of_its_hold_and_no_longer(s
     with pytest.raises(ReportedTooLate):
         scene.desk.draw(lease, 1, at=last + timedelta(microseconds=1))
     assert counts() == before
+
+
+def test_a_draw_that_is_repeated_as_the_last_one_settles_the_lease_and_is_said_again(scene: Scene) -> None:
+    lease = scene.desk.lease(10 * PENNY)
+    drawn = scene.desk.draw(lease, 2, draw_id="d")
+    report = Report(draw_id="d", usage={"calls": 2}, model="penny")
+    locked = locked_reservation_state(lease.reservation_id, at=T0 + MINUTE)
+    again = draw_from(locked, report, gateway=scene.desk.gateway, closes=True, at=T0 + MINUTE)
+    assert again == Drawn(drawn.event, is_new=False, state="settled")
+    row = Reservation.objects.get()
+    assert (row.state, row.closed_at) == ("settled", T0 + MINUTE)

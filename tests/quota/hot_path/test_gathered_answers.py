@@ -109,6 +109,7 @@ def test_reports_in_bulk_may_take_ten_seconds(scene: Scene) -> None:
 
 
 def test_reports_in_bulk_wait_a_second_for_each_lock() -> None:
+    assert events() == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = 'quota_gather_events'")
         assert "lock_timeout=1s" in cursor.fetchone()[0]
@@ -168,6 +169,26 @@ def test_a_hold_that_is_closed_is_neither_open_nor_locked(scene: Scene) -> None:
     row, other = holds(scene, open_one.reservation_id, closed.reservation_id)
     assert (row["id"], row["is_open"]) == (open_one.reservation_id, True)
     assert (other["id"], other["is_open"], other["has_usage"]) == (None, False, False)
+
+
+def test_holds_and_seats_that_lie_between_are_not_locked(scene: Scene) -> None:
+    member = make_member(scene.team)
+    make_seat(scene.team, scene.plan, holder=member)
+    first, between, last = scene.desk.ask(), make_desk(member).ask(), scene.desk.ask()
+    before = locked()
+    holds(scene, first.reservation_id, last.reservation_id)
+    assert locked() - before == {str(first.reservation_id), str(last.reservation_id)}
+    assert str(between.reservation_id) not in locked()
+
+
+def locked() -> set[str]:
+    """The holds that this transaction has locked and not written."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM quota_reservation"
+            " WHERE state = 'held' AND xmax::text = pg_current_xact_id()::text"
+        )
+        return {str(id) for (id,) in cursor.fetchall()}
 
 
 def test_of_a_call_while_the_seat_was_suspended_no_usage_is_read(scene: Scene) -> None:

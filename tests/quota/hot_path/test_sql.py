@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
-from quota.hot_path.sql import Columns, fetch_row, only_row
+from quota.hot_path.sql import Columns, fetch_all, fetch_row, only_row
 from quota.models import RateCardAlias, Reservation
 
 
@@ -31,3 +32,9 @@ def test_a_row_is_read_by_the_names_of_its_columns() -> None:
     assert only_row("SELECT %(one)s::int AS one", {"one": 1}) == {"one": 1}
     with pytest.raises(ValueError, match="WHERE false"):
         only_row("SELECT 1 AS one WHERE false", [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_read_over_a_connection_that_is_not_there_yet() -> None:
+    connection.close()
+    assert fetch_all("SELECT %(one)s::int AS one", {"one": 1}) == [{"one": 1}]

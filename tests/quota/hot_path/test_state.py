@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,8 +26,10 @@ from quota.hot_path.state import (
     locked_call_state,
     locked_reservation_state,
     seat_usage,
+    seat_usages,
     take_usage,
 )
+from quota.models import Reservation
 from quota.windows import Bucket, Hold
 from teams.errors import KeyInvalid
 from teams.keytext import API_KEY, key_text
@@ -218,3 +220,21 @@ def test_a_call_and_its_settlement_may_not_run_or_sit_still_for_long() -> None:
                 cursor.execute(f"SHOW {name}")
                 found += cursor.fetchone()
         assert found == ["30s", "1min"]
+
+
+def test_the_usage_of_many_seats_is_that_of_each() -> None:
+    one, other = make_scene(), make_scene()
+    one.desk.use(1)
+    other.desk.use(2)
+    both = [one.seat.pk, other.seat.pk]
+    at = T0 + MINUTE
+    assert seat_usages(both, at) == {seat: seat_usage(seat, at) for seat in both}
+    assert seat_usages([], at) == {}
+
+
+@pytest.mark.parametrize("charged", [T0 + MINUTE, None])
+def test_the_agent_of_a_new_hold_is_at_work_until_it_is_charged_or_ends(charged: datetime | None) -> None:
+    row = Reservation(created_at=T0, left_quota_nanousd=7, holds_until=T0 + 2 * MINUTE, charges_at=charged)
+    (live,) = NO_SEAT.with_hold(row).live
+    assert live.hold == Hold(T0, 7, T0 + 2 * MINUTE)
+    assert live.agent_until == (charged or T0 + 2 * MINUTE)
