@@ -18,11 +18,11 @@ from quota.hot_path.events import ReportedEvent
 from quota.hot_path.gathered_events import record_gathered
 from quota.ids import new_id
 from quota.models import UsageEvent
+from quota.services.entitlements import suspend_seat
 from quota.windows import Limit, Policy, Rule
 from teams import keytext
 from teams.models import SubscriptionKey
 from teams.services.keys import reveal_key, rotate_key
-from teams.services.seats import free_seat
 from tests.helpers.factories import MONDAY, T0, Scene, make_api_key, make_desk, make_member, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY
 from tests.helpers.roads import fail_where_rows_break, go_alone, note_rows_alone
@@ -97,10 +97,12 @@ def test_the_first_and_the_last_moment_at_which_usage_is_taken_are_usual(
 
 def test_the_texts_of_a_handle_are_taken_in_the_order_in_which_they_were_made(scene: Scene) -> None:
     (first,) = SubscriptionKey.objects.filter(membership=scene.owner)
-    for minutes in (10, 20):
-        rotate_key(membership=scene.owner, overlap=HOUR, at=T0 + minutes * MINUTE, by=scene.owner.user)
-    # PostgreSQL has moved it behind the others.
-    SubscriptionKey.objects.filter(pk=first.pk).update(last_used_at=T0)
+    for _ in range(2):
+        rotate_key(membership=scene.owner, overlap=HOUR, at=T0, by=scene.owner.user)
+    # The clocks of the servers that made them differed.
+    texts = SubscriptionKey.objects.filter(membership=scene.owner).order_by("-pk")
+    for minutes, text in zip((0, 10, 20), texts, strict=True):
+        SubscriptionKey.objects.filter(pk=text.pk).update(created_at=T0 + minutes * MINUTE)
     handle = keytext.handle(first.key_id)
     rows = [
         event(scene, f"{minutes}", at=T0 + minutes * MINUTE, key_text="", key_handle=handle)
@@ -112,11 +114,11 @@ def test_the_texts_of_a_handle_are_taken_in_the_order_in_which_they_were_made(sc
     assert list(recorded.values_list("key", flat=True)) == [key.pk for key in made]
 
 
-def test_a_call_without_a_seat_goes_alone_even_where_it_costs_nothing(
+def test_a_call_on_a_seat_that_is_suspended_goes_alone_even_where_it_costs_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = note_rows_alone(monkeypatch)
-    free_seat(seat=scene.seat, at=T0, by=scene.owner.user)
+    suspend_seat(seat=scene.seat, at=T0, by=None)
     rows = [event(scene, "nothing", calls=0)]
     assert record(scene, rows) == [RowResult(is_new=True)]
     assert alone == rows
