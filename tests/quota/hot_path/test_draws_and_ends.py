@@ -16,7 +16,7 @@ from quota.errors import (
 from quota.hot_path.draws import Drawn, Report, draw_from
 from quota.hot_path.settle import release
 from quota.hot_path.state import locked_reservation_state
-from quota.models import OwedUsage, Reservation
+from quota.models import KeptCalls, OwedUsage, Reservation
 from quota.selectors.reconcile import differences
 from quota.services.entitlements import entitle_seat, suspend_seat, withdraw_seat
 from quota.services.reservations import expire_reservations
@@ -239,3 +239,15 @@ def test_a_draw_that_is_repeated_as_the_last_one_settles_the_lease_and_is_said_a
     assert again == Drawn(drawn.event, is_new=False, state="settled")
     row = Reservation.objects.get()
     assert (row.state, row.closed_at) == ("settled", T0 + MINUTE)
+
+
+def test_what_an_operator_replays_of_a_hold_whose_calls_are_all_kept_is_recorded(scene: Scene) -> None:
+    lease = scene.desk.lease(10 * PENNY)
+    KeptCalls.objects.create(events_from=lease.reservation_id)  # what is older was dropped
+    report = Report(draw_id="d", usage={"calls": 2}, model="penny")
+    late = T0 + 90 * DAY
+    locked = locked_reservation_state(lease.reservation_id, at=late)
+    drawn = draw_from(
+        locked, report, gateway=scene.desk.gateway, closes=False, at=late, replayed_from=T0 + MINUTE
+    )
+    assert (drawn.is_new, drawn.event.amount_nanousd) == (True, 2 * PENNY)
