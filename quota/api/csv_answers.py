@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from tempfile import SpooledTemporaryFile
 
 from django.http import StreamingHttpResponse
+
+from quota.money import credits_text, usd_text
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
@@ -49,6 +53,30 @@ def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
 def safe_cell(text: str) -> str:
     """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A cell with a number of ours, exact: a minus before it makes no formula of it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def usd_cell(nanousd: int | None) -> Number | None:
+    """Dollars, with at least two decimals; an empty cell for None."""
+    return None if nanousd is None else Number(usd_text(nanousd).replace("$", "").replace(",", ""))
+
+
+def credits_cell(nanousd: int) -> Number:
+    return Number(credits_text(nanousd))
+
+
+def moment_cell(moment: datetime | None) -> str:
+    """To the second; an empty cell for None."""
+    return "" if moment is None else moment.isoformat(timespec="seconds")
 
 
 class _Spool:
