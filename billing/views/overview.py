@@ -72,7 +72,7 @@ def _seats(request: TeamRequest, now: Overview) -> dict[str, object]:
         "search": search,
         "chosen": chosen,
         "chosen_elsewhere": elsewhere,
-        "seats_asked": asked_of(request, "q", "page", "seats"),
+        "seats_asked": asked_of(request, "q", "page"),
     }
 
 
