@@ -37,7 +37,7 @@ FILES = {
     **dict.fromkeys(("team-audit-csv", "team-credits-ledger-csv", "team-balance-ledger-csv"), ""),
     **dict.fromkeys(("team-credits-lots-csv", "team-balance-lots-csv", "team-invoices-csv"), ""),
     **dict.fromkeys(("team-credits-purchases-csv", "team-balance-purchases-csv"), ""),
-    **dict.fromkeys(("team-usage", "team-charges"), "?format=csv"),
+    "team-usage": "?format=csv",
 }
 OF_A_PERSON = ("account", "account-bars", "account-tokens", "api-tokens", "api-teams", "api-my-usage")
 WEIGHT = 200_000
