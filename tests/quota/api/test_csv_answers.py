@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from tempfile import SpooledTemporaryFile
 
 import pytest
 from django.http import StreamingHttpResponse
@@ -95,6 +96,25 @@ def test_an_answer_of_one_read_has_its_rows_before_it_is_sent(
     close(left)
     with pytest.raises(ValueError, match="closed"):
         next(iter(left))
+
+
+def test_what_is_more_than_memory_keeps_goes_to_disk_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, rolled_over = [], []
+
+    class Watched(SpooledTemporaryFile[str]):
+        def rollover(self) -> None:
+            rolled_over.append(len(taken))
+            super().rollover()
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(30):
+            taken.append(number)
+            yield [number]
+
+    monkeypatch.setattr(csv_answers, "IN_MEMORY", 10)
+    monkeypatch.setattr(csv_answers, "SpooledTemporaryFile", Watched)
+    csv_answer_of_one_read("x.csv", ["n"], rows()).close()
+    assert rolled_over == [3]
 
 
 def test_an_answer_of_one_read_that_fails_is_no_answer() -> None:
