@@ -163,7 +163,7 @@ def test_the_ledger_is_filtered_beside_the_page_of_who_may_use_credits(team: Tea
     assert 'href="/teams/acme/credits/ledger/file/?kind=use"' in html
 
 
-def test_a_page_looks_no_further_for_few_entries_than_it_says_and_leads_on(
+def test_a_page_reads_no_further_for_few_entries_than_it_says_and_leads_on(
     team: Team, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reach, "READ_AT_MOST", 3)
