@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -12,27 +11,40 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.change_requests import MAX_SEATS, ChangeRequest
-from billing.models import Interval
+from billing.models import CreditPurchase, Interval, Invoice
 from billing.money import CREDITS_PER_PACK
 from billing.selectors.audit import Kind
 from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
-from quota.forms import AmountField, CreditsField, DayField, UsdField, midnight
+from quota.forms import AmountField, CreditsField, DaysForm, UsdField
 from quota.money import usd_text
 
 
-class AuditFilterForm(forms.Form):
+class AuditFilterForm(DaysForm):
     """Which entries of the audit log are shown; left out, all of them."""
 
     q = forms.CharField(max_length=100, required=False, widget=forms.TextInput(attrs={"type": "search"}))
     kind = forms.ChoiceField(choices=Kind.choices, required=False)
-    start = DayField(required=False)
-    end = DayField(required=False)
 
-    def moments(self) -> tuple[datetime | None, datetime | None]:
-        """The start of the first day and the end of the last (UTC), where they are given and can be read."""
-        start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
-        return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
+
+class PurchasesFilterForm(DaysForm):
+    """Which purchases are shown; left out, all of them."""
+
+    field_order = ("state",)
+
+    state = forms.ChoiceField(
+        label=_("State"), choices=[("", _("All")), *CreditPurchase.State.choices], required=False
+    )
+
+
+class InvoicesFilterForm(DaysForm):
+    """Which invoices are shown; left out, all of them."""
+
+    field_order = ("state",)
+
+    state = forms.ChoiceField(
+        label=_("State"), choices=[("", _("All")), *Invoice.Status.choices], required=False
+    )
 
 
 class PromotionField(forms.CharField):

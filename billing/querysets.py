@@ -63,6 +63,10 @@ class InvoiceQuerySet(TeamOwned["Invoice"]):
         """Also those that were written off: whoever forgives a debt voids its invoice."""
         return self.filter(status__in=["open", "uncollectible"])
 
+    def shown(self) -> Self:
+        """Those that people see: a draft may still change."""
+        return self.exclude(status="draft")
+
 
 class CheckoutQuerySet(TeamOwned["Checkout"]):
     def unfinished(self) -> Self:

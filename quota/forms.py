@@ -288,6 +288,25 @@ class DayField(forms.DateField):
         super().__init__(validators=within, widget=widget, **kwargs)
 
 
+class DaysForm(forms.Form):
+    """Which rows of a list are shown, by two days in UTC, both included; left out, of all days."""
+
+    start = DayField(label=_("From"), required=False)
+    end = DayField(label=_("To"), required=False)
+
+    def moments(self) -> tuple[datetime | None, datetime | None]:
+        """The start of the first day and the end of the last, where they are given and can be read. Call
+        `is_valid` before.
+        """
+        start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
+        return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Is less than the whole list asked for?"""
+        return any(self.cleaned_data.values())
+
+
 class NewApiKeyForm(ApiKeyForm):
     expires_at = DayField(
         label=_("Works until the end of"), required=False, help_text=_("A day in UTC. Empty: for good.")

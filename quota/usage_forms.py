@@ -10,7 +10,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.forms import DayField, midnight
+from quota.forms import DayField, DaysForm, midnight
+from quota.selectors.ledger import KINDS
 from quota.selectors.usage_filter import Payer
 from quota.selectors.usage_series import Group
 
@@ -77,6 +78,25 @@ class ChargesForm(forms.Form):
         if chosen := self.cleaned_data[name]:
             offered.setdefault(chosen, chosen)
         self.fields[name].widget.choices = [("", gettext("All")), *sorted(offered.items())]
+
+
+class LedgerForm(DaysForm):
+    """Which entries of a ledger are shown; left out, all of them. Members are asked for by who sees usage."""
+
+    field_order = ("kind", "member")
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=[("", _("All")), *KINDS.items()], required=False)
+    member = forms.CharField(
+        label=_("Member"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name or address")}),
+    )
+
+    def __init__(self, data: QueryDict, *, sees_usage: bool) -> None:
+        super().__init__(data)
+        if not sees_usage:
+            del self.fields["member"]
 
 
 class UsageForm(ChargesForm):

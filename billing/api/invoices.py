@@ -30,7 +30,7 @@ class Invoices(BillingView):
         summary="Invoices, the latest first",
     )
     def get(self, request: Request, slug: str) -> Response:
-        return self.page(Invoice.objects.for_team(self.team).exclude(status="draft"), InvoiceSerializer)
+        return self.page(Invoice.objects.for_team(self.team).shown(), InvoiceSerializer)
 
 
 class Portal(BillingView):

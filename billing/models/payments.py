@@ -76,6 +76,14 @@ class Checkout(models.Model):
 class Invoice(models.Model):
     """A mirror of Stripe's invoice, for the list of them."""
 
+    class Status(models.TextChoices):
+        """As people read it; drafts are not shown. Whatever else Stripe says, it is not paid."""
+
+        PAID = "paid", _("Paid")
+        OPEN = "open", _("To be paid")
+        VOID = "void", _("Void")
+        UNCOLLECTIBLE = "uncollectible", _("Not paid")
+
     stripe_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
     team = models.ForeignKey(Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="+")
     subscription_id = models.CharField(_("subscription, its id at Stripe"), max_length=255, blank=True)
@@ -106,6 +114,11 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
+
+    @property
+    def status_words(self) -> str:
+        known = self.status in self.Status.values
+        return str(self.Status(self.status).label if known else self.Status.UNCOLLECTIBLE.label)
 
     @property
     def by_balance_nanousd(self) -> int:

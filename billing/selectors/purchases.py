@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.models import CreditPurchase, Invoice, Payment
@@ -28,3 +30,22 @@ def purchases_of(team: Team, account: Account = Account.CREDITS) -> QuerySet[Cre
             dispute=Subquery(payment.values("dispute")[:1]),
         )
     )
+
+
+def purchases_found(
+    team: Team,
+    account: Account,
+    *,
+    state: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[CreditPurchase]:
+    """Those of `purchases_of` in this state, from `since` and before `until`; left out, in any."""
+    found = purchases_of(team, account)
+    if state:
+        found = found.filter(state=state)
+    if since is not None:
+        found = found.filter(created_at__gte=since)
+    if until is not None:
+        found = found.filter(created_at__lt=until)
+    return found

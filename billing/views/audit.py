@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from billing.forms import AuditFilterForm
 from billing.selectors.audit import entries_found, lines_of, numbers_of_all
-from quota.api.csv_answers import csv_answer_of_one_read
+from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 
 @team_page(get=Right.VIEW_AUDIT)
@@ -29,10 +30,10 @@ def audit(request: TeamRequest) -> HttpResponse:
 def audit_csv(request: TeamRequest) -> HttpResponseBase:
     """All of what is searched for, for a spreadsheet."""
     found = _found(request, AuditFilterForm(request.GET)).order_by("-at", "-pk")
-    lines = lines_of(found.iterator(), numbers=numbers_of_all(request.team))
+    lines = lines_of(streamed(found), numbers=numbers_of_all(request.team))
     rows = (
         (
-            line.entry.at.isoformat(timespec="seconds"),
+            moment_cell(line.entry.at),
             line.entry.by.email if line.entry.by else "",
             line.entry.action,
             line.entry.subject,

@@ -1,4 +1,4 @@
-"""Paying into the API balance, and what was paid in. The balance itself is a page of `quota`."""
+"""Paying into the API balance. It is itself a page of `quota`, what was paid in is in `purchase_lists`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from billing.models import Checkout, Promotion
 from billing.money import PACKS
 from billing.selectors.checkouts import open_checkout
 from billing.selectors.promotions import usable_promotion
-from billing.selectors.purchases import purchases_of
 from billing.workflows.checkouts import buy_balance, check_balance, preview_balance
 from quota.models import Account
 from quota.selectors.balance import api_balance
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
-from tokenplan.kit.pages import attempt_form, attempt_part, page_of
+from tokenplan.kit.pages import attempt_form, attempt_part
 
 PACK = PACKS[Account.BALANCE]
 # $5, $25 and $100, as Credits are offered.
 AMOUNTS = tuple(dollars * PACK.nanousd for dollars in (5, 25, 100))
-PURCHASES_PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,3 @@ def _with_code(
         shown = preview_balance(team=team, nanousd=amount.nanousd, promotion_code=typed, at=at)
         priced.append(replace(amount, with_code_nanousd=shown.total_nanousd))
     return priced, promotion
-
-
-@team_page(get=Right.MANAGE_BILLING)
-def purchases(request: TeamRequest) -> HttpResponse:
-    """Every payment into the balance, the latest first, with its invoice."""
-    rows = purchases_of(request.team, Account.BALANCE)
-    page = page_of(rows, request, moment="created_at", size=PURCHASES_PAGE)
-    return show_fresh(request, "billing/balance_purchases.html", {"page": page})

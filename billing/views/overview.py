@@ -7,27 +7,30 @@ import logging
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
 from billing.errors import NotSubscribed
-from billing.models import Interval, Invoice
+from billing.models import Interval
 from billing.selectors.offers import Offer, months_free, offers
-from billing.selectors.overview import Overview, is_under_way, overview, seats_found
+from billing.selectors.overview import Overview, PaidSeat, is_under_way, overview, seats_found
 from billing.sync.subscriptions import sync_subscription_of
+from billing.views.invoices import invoices_of
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
+from quota.api.csv_answers import csv_answer_of_one_read
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.errors import Refusal
-from tokenplan.kit.pages import page_of, sentence
+from tokenplan.kit.pages import asked_of, sentence
 from tokenplan.kit.text import searched
 
 logger = logging.getLogger(__name__)
 
-INVOICES_PAGE = 12
 SEATS_PAGE = 40
 
 
@@ -44,15 +47,10 @@ def billing(request: TeamRequest) -> HttpResponse:
         "months_free": months_free(sold),
         "other_interval": Interval.MONTH if yearly_later else Interval.YEAR,
         "under_way": is_under_way(request.team),
-        "invoices": page_of(
-            Invoice.objects.for_team(request.team).exclude(status="draft"),
-            request,
-            moment="created_at",
-            size=INVOICES_PAGE,
-        ),
         "may_change": now.subscription is not None
         and bool(now.seats)
         and not (now.subscription.ends_at or now.overdue or now.change),
+        **invoices_of(request),
         **_seats(request, now),
         **_move(request.GET.get("plan", ""), now, sold),
     }
@@ -69,7 +67,42 @@ def _seats(request: TeamRequest, now: Overview) -> dict[str, object]:
     chosen = [seat.id for seat in now.seats if str(seat.id) in ticked or len(now.seats) == 1]
     shown = {seat.id for seat in page.object_list}
     elsewhere = [seat_id for seat_id in chosen if seat_id not in shown]
-    return {"page": page, "search": search, "chosen": chosen, "chosen_elsewhere": elsewhere}
+    return {
+        "page": page,
+        "search": search,
+        "chosen": chosen,
+        "chosen_elsewhere": elsewhere,
+        "seats_asked": asked_of(request, "q", "page"),
+    }
+
+
+@team_page(get=Right.MANAGE_BILLING)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def paid_seats_csv(request: TeamRequest) -> HttpResponseBase:
+    """All paid seats, or those that are searched for, for a spreadsheet."""
+    now = overview(request.team)
+    ends = now.subscription is not None and now.subscription.ends_at is not None
+    rows = (
+        (
+            seat.number,
+            seat.plan.name,
+            seat.holder.user.display_name if seat.holder else "",
+            _ahead_of(seat, ends=ends),
+        )
+        for seat in seats_found(now.seats, searched(request.GET.get("q", "")))
+    )
+    heading = (_("Seat"), _("Plan"), _("Held by"), _("When this period ends"))
+    return csv_answer_of_one_read(f"paid-seats-{request.team.slug}.csv", heading, rows)
+
+
+def _ahead_of(seat: PaidSeat, *, ends: bool) -> str:
+    """What becomes of it when the period ends, as the page says it."""
+    if ends:
+        return _("Ends")
+    if seat.leaves:
+        return _("Given up")
+    if seat.next_plan:
+        return _("Becomes %(plan)s") % {"plan": seat.next_plan.name}
+    return _("Stays")
 
 
 def _move(asked: str, now: Overview, sold: list[Offer]) -> dict[str, object]:

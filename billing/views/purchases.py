@@ -1,4 +1,4 @@
-"""Buying packs of Credits, and what was bought. The pool itself is a page of `quota`."""
+"""Buying packs of Credits. The pool itself is a page of `quota`, what was bought is in `purchase_lists`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from billing.models import Checkout, Promotion
 from billing.money import CREDITS_PER_PACK, MAX_PACKS, NANOUSD_PER_PACK
 from billing.selectors.checkouts import open_checkout
 from billing.selectors.promotions import usable_promotion
-from billing.selectors.purchases import purchases_of
 from billing.workflows.checkouts import buy_credits, packs_of, preview_credits
 from quota.money import NANOUSD_PER_CREDIT
 from quota.selectors.credits import team_balance, team_owes
 from quota.services.credits import LOT_LIFETIME
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
-from tokenplan.kit.pages import attempt_form, attempt_part, page_of
+from tokenplan.kit.pages import attempt_form, attempt_part
 
 # $5, $25 and $100 (docs/rules.md, Credits).
 PACKS = (1, 5, 20)
-PURCHASES_PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +106,3 @@ def _with_code(
         shown = preview_credits(team=team, packs=packs_of(pack.nanousd), promotion_code=typed, at=at)
         priced.append(replace(pack, with_code_nanousd=shown.total_nanousd))
     return priced, promotion
-
-
-@team_page(get=Right.MANAGE_BILLING)
-def purchases(request: TeamRequest) -> HttpResponse:
-    """Every purchase of Credits, the latest first, with its invoice."""
-    page = page_of(purchases_of(request.team), request, moment="created_at", size=PURCHASES_PAGE)
-    return show_fresh(request, "billing/credits_purchases.html", {"page": page})

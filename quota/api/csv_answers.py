@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from tempfile import SpooledTemporaryFile
 
 from django.http import StreamingHttpResponse
+
+from quota.money import credits_text, usd_text
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
@@ -51,12 +55,37 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A cell with a number of ours, exact: a minus before it makes no formula of it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def usd_cell(nanousd: int | None) -> Number | None:
+    """Dollars, with at least two decimals; an empty cell for None."""
+    return None if nanousd is None else Number(usd_text(nanousd).replace("$", "").replace(",", ""))
+
+
+def credits_cell(nanousd: int) -> Number:
+    return Number(credits_text(nanousd))
+
+
+def moment_cell(moment: datetime | None) -> str:
+    """To the second; an empty cell for None."""
+    return "" if moment is None else moment.isoformat(timespec="seconds")
+
+
 class _Spool:
     """A file that is read once, in parts, and is gone when the answer is closed."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._file = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")  # noqa: SIM115
-        self._file.writelines(lines)
+        for line in lines:  # of `writelines` all would be in memory before the file goes to disk
+            self._file.write(line)
         self._file.seek(0)
 
     def __iter__(self) -> Iterator[str]:

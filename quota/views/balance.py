@@ -9,15 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from quota.forms import BalanceAlertForm
-from quota.models import CreditGrant, CreditLedgerEntry
+from quota.models import Account, CreditGrant
 from quota.selectors.balance import api_balance
 from quota.selectors.credits import first_lots, team_credits
 from quota.services.balance import set_balance_alert
+from quota.views.ledger import ledger_of
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.pages import attempt_form, page_of
-
-LEDGER_PAGE = 25
+from tokenplan.kit.pages import attempt_form
 
 
 @team_page(get=Right.VIEW_CREDITS)
@@ -27,13 +26,12 @@ def overview(request: TeamRequest) -> HttpResponse:
     rules = team_credits(request.team.pk)
     balance = api_balance(request.team, at)
     lots = CreditGrant.objects.for_team(request.team).api_balance()
-    entries = CreditLedgerEntry.objects.for_team(request.team).api_balance()
     context = {
         "balance": balance,
         "rules": rules,
         "is_low": rules.warns_of_balance and lots.exists() and balance.total < rules.low_api_balance_nanousd,
         "lots": first_lots(lots, at),
-        "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
+        **ledger_of(request, Account.BALANCE),
     }
     return show(request, "quota/balance.html", context)
 

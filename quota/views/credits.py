@@ -10,17 +10,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from quota.forms import AccessForm, PolicyForm, plain_credits
-from quota.models import CreditGrant, CreditLedgerEntry
+from quota.models import Account, CreditGrant
 from quota.selectors.credit_runway import credit_runway
 from quota.selectors.credits import credit_access, first_lots, team_balance, team_credits, team_owes
 from quota.selectors.roster import members_of, rows_of
 from quota.services.credits import set_credit_access, set_team_credits
+from quota.views.ledger import ledger_of
 from teams.models import Membership
 from teams.permissions import Right, may, member_of
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.pages import attempt_form, page_of
+from tokenplan.kit.pages import asked_of, attempt_form
 
-LEDGER_PAGE = 25
 ACCESS_PAGE = 40
 NOBODY = Membership.objects.none()
 
@@ -31,7 +31,6 @@ def overview(request: TeamRequest) -> HttpResponse:
     members), and the ledger.
     """
     at = timezone.now()
-    entries = CreditLedgerEntry.objects.for_team(request.team).credits()
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = CreditGrant.objects.for_team(request.team).credits()
@@ -45,9 +44,10 @@ def overview(request: TeamRequest) -> HttpResponse:
         "lots": first_lots(lots, at),
         "rows": rows_of(list(members.object_list), at),
         "members": members,
-        "ledger": page_of(entries.select_related("membership__user", "by"), request, size=LEDGER_PAGE),
         "runway": credit_runway(request.team, at),
         "now": at,
+        **ledger_of(request, Account.CREDITS),
+        "access_asked": asked_of(request, "page"),
     }
     return show(request, "quota/credits.html", context)
 

@@ -33,6 +33,7 @@ PASSWORD = "correct horse battery"
 FOR_PROGRAMS = "it answers programs"
 PART = "it answers a part of a page"
 VERB = "it only takes what a button sends"
+FILE = "it is a file"
 NOT_WALKED = {
     **dict.fromkeys(("query-balance", "remains", "remains-legacy", "schema", "stripe-webhook"), FOR_PROGRAMS),
     **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "search", "support-bars"), PART),
@@ -41,7 +42,9 @@ NOT_WALKED = {
     **dict.fromkeys(("account-session-end", "account-sessions-end-others", "account-token-revoke"), VERB),
     **dict.fromkeys(("invite-link", "language"), VERB),
     "api-docs": "Swagger's own page, with Swagger's own weight",
-    **dict.fromkeys(("mfa_download_recovery_codes", "team-audit-csv"), "it is a file"),
+    **dict.fromkeys(
+        ("mfa_download_recovery_codes", *(name for name in PAGES if name.endswith("-csv"))), FILE
+    ),
     "account_confirm_login_code": "nobody signs in by a code in a mail",
     "mfa_login_webauthn": "it answers the script of the sign-in page",
 }

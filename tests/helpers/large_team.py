@@ -14,6 +14,7 @@ from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
 from teams.models import AuditEntry, PersonalAccessToken, SeatHolding
 from teams.services import access_tokens, invitations
+from tests.helpers.bought import say_invoice
 from tests.helpers.copies import copies
 from tests.helpers.factories import (
     CREDIT,
@@ -75,6 +76,7 @@ class LargeTeam:
             )
             for account in ("credits", "balance")
         ]
+        self.invoice = say_invoice(self.team, "in_0")
         self.audited = list(AuditEntry.objects.for_team(self.team))
         self.last = 0
 
@@ -147,6 +149,7 @@ class LargeTeam:
         self._key(self.api_key.texts.get(), number, api_key_id=f"{key} + n")
         for purchase in self.purchases:
             copies(purchase, number, id=self._uuid())
+        copies(self.invoice, number, stripe_id=f"'in_' || {self.last} + n")
 
     def _uuid(self) -> str:
         return UUID_OF_COPY.format(last=self.last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,10 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from quota.services.balance import add_to_balance
 from teams.models import Team
 from tests.helpers.browsing import arrive
-from tests.helpers.factories import make_member, make_plan, make_seat, make_team, make_user, owner_of
+from tests.helpers.factories import USD, make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LEAVES = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
@@ -58,6 +60,29 @@ def test_a_list_has_the_filter_again_that_it_is_filtered_by(
     page.go_back()
     expect(field).to_have_value("")
     expect(seats).to_contain_text("Seat 2")
+
+
+def test_a_ledger_and_the_link_to_its_file_follow_the_filter_there_and_back(
+    browser_page: Page, live_server: LiveServer, team: Team
+) -> None:
+    page, at = browser_page, timezone.now()
+    add_to_balance(team=team, nanousd=5 * USD, source="a", cause="Bought", at=at, by=None)
+    page.goto(f"{live_server.url}/teams/acme/balance/")
+    kind, entries = page.get_by_label("Kind", exact=True), page.locator("#entries")
+    file = page.get_by_role("link", name="Download as CSV (Ledger)")
+    expect(entries).to_contain_text("Bought")
+
+    kind.select_option("voucher")
+
+    page.wait_for_url("**/balance/?kind=voucher&**")
+    expect(entries).to_contain_text("No entries.")
+    expect(file).to_have_attribute("href", re.compile(r"/balance/ledger/file/\?kind=voucher&"))
+    page.go_back()
+    expect(entries).to_contain_text("Bought")
+    expect(kind).to_have_value("")
+    with page.expect_download() as download:
+        file.click()
+    assert download.value.suggested_filename == "api-balance-acme.csv"
 
 
 def test_a_page_is_where_it_was_left(browser_page: Page, live_server: LiveServer, team: Team) -> None:

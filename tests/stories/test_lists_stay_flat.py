@@ -32,6 +32,13 @@ OF_THE_TEAM = {
     **dict.fromkeys(("api-credit-ledger", "api-balance-lots", "api-balance-ledger"), ""),
     **dict.fromkeys(("api-balance-purchases", "api-credit-purchases"), ""),
 }
+# As large as what they have: their weight is not asked about.
+FILES = {
+    **dict.fromkeys(("team-audit-csv", "team-credits-ledger-csv", "team-balance-ledger-csv"), ""),
+    **dict.fromkeys(("team-credits-lots-csv", "team-balance-lots-csv", "team-invoices-csv"), ""),
+    **dict.fromkeys(("team-credits-purchases-csv", "team-balance-purchases-csv"), ""),
+    "team-usage": "?format=csv",
+}
 OF_A_PERSON = ("account", "account-bars", "account-tokens", "api-tokens", "api-teams", "api-my-usage")
 WEIGHT = 200_000
 
@@ -45,10 +52,18 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
         for shown in choices.values:
             found[f"{name}, {shown}"] = f"{found[name]}?show={shown}"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"
+    for name in ("team-credits", "team-balance"):
+        found[f"{name}, filtered"] = f"{found[name]}?kind=purchase&member=m1&start=2026-01-01"
+    for name in ("team-credits-purchases", "team-balance-purchases"):
+        found[f"{name}, filtered"] = f"{found[name]}?state=waiting&start=2026-01-01"
     found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
     found["team-seat"] = reverse("team-seat", args=[firm.team.slug, firm.seat.pk])
     found["search"] = reverse("search")
     return found
+
+
+def files(firm: LargeTeam) -> dict[str, str]:
+    return {f"{name}, file": reverse(name, args=[firm.team.slug]) + asked for name, asked in FILES.items()}
 
 
 # Whatever is searched for there is posted, so that no address has it.
@@ -77,8 +92,9 @@ def asked(client: Client, pages: Mapping[str, str]) -> dict[str, tuple[int, int]
     for name, url in pages.items():
         with CaptureQueriesContext(connection) as queries:
             answer = client.post(url, {"q": "m1"}) if name in POSTED else client.get(url)
+            weight = len(answer.getvalue())
         assert answer.status_code == 200, (name, answer.status_code)
-        found[name] = (len(queries), len(answer.content))
+        found[name] = (len(queries), weight)
     return found
 
 
@@ -86,16 +102,18 @@ def queries(found: Mapping[str, tuple[int, int]]) -> dict[str, int]:
     return {name: number for name, (number, _) in found.items()}
 
 
-def test_every_list_takes_as_many_queries_of_500_as_of_20(as_user: Callable[[User], Client]) -> None:
+def test_every_list_and_file_takes_as_many_queries_of_500_as_of_20(as_user: Callable[[User], Client]) -> None:
     firm = LargeTeam()
-    client, pages = as_user(firm.owner.user), addresses(firm)
+    client, pages = as_user(firm.owner.user), {**addresses(firm), **files(firm)}
     firm.grow(20)
     asked(client, {name: pages[name] for name in ("team", "team-seats")})  # what is read once a process
     few = asked(client, pages)
 
     firm.grow(480)
 
-    now = queries(asked(client, pages))
+    many = asked(client, pages)
+    now = queries(many)
+    assert {name for name in files(firm) if many[name][1] < few[name][1] + 480} == set()
     assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
 
 
@@ -106,7 +124,8 @@ def test_billing_takes_as_many_queries_of_300_paid_seats_as_of_50_and_is_light(
     bill = Bill()
     bill.say({"max": 50})
     client = as_user(owner_of(bill.team).user)
-    pages = {"team-billing": reverse("team-billing", args=[bill.team.slug])}
+    names = ("team-billing", "team-paid-seats-csv")
+    pages = {name: reverse(name, args=[bill.team.slug]) for name in names}
     asked(client, pages)
     few = asked(client, pages)
 

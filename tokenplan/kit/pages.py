@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, UUIDField
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -123,8 +123,7 @@ def page_of(
     among: QuerySet[M] | None = None,
 ) -> Page[M]:
     """The page that `?before=` asks for; a `before` that cannot be read gives the first page. `among`: where
-    few may match, the rows (their ids are UUIDs) that are looked through, of which a page reads no more than
-    `reach` says.
+    few may match, the rows that are looked through, of which a page reads no more than `reach` says.
 
     Every page costs the same, and no row is shown twice or skipped while new ones arrive.
     """
@@ -141,8 +140,16 @@ def page_of(
     shown = found[:size]
     if len(found) > size:
         return Page(shown, f"{getattr(shown[-1], moment).isoformat()}~{shown[-1].pk}", before is None)
-    older = f"{reach.isoformat()}~{UUID(int=0)}" if reach is not None else ""
+    no_id = UUID(int=0) if isinstance(rows.model._meta.pk, UUIDField) else 0  # less than any
+    older = f"{reach.isoformat()}~{no_id}" if reach is not None else ""
     return Page(shown, older, before is None, reach)
+
+
+def asked_of(request: HttpRequest, *names: str) -> list[tuple[str, str]]:
+    """What the address asks by these names: where a page has two lists, a form about one keeps it for the
+    other.
+    """
+    return [(name, value) for name in names for value in request.GET.getlist(name)]
 
 
 def _mark_from(text: str, model: type[Model]) -> tuple[datetime, Any] | None:

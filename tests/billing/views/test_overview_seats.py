@@ -8,11 +8,13 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from billing.models import PurchasedSeat
+from quota.models import Plan
 from teams.models import User
 from teams.services.seats import assign_seat
 from tests.helpers.factories import T0, make_member, make_user, owner_of
-from tests.helpers.reading import words
-from tests.helpers.stripe_says import Bill, put_on_sale
+from tests.helpers.reading import lines, words
+from tests.helpers.stripe_says import MONTH, Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -87,3 +89,26 @@ def test_a_plan_that_was_asked_for_is_chosen_and_stands_out_only_where_it_is_hig
     assert move_of(html_of(as_user, highest, "?plan=gone")) == ("", "outline-secondary")
     assert move_of(html_of(as_user, smallest, "?plan=plus")) == ("plus", "outline-secondary")
     assert move_of(html_of(as_user, smallest, "?plan=max")) == ("max", "primary")
+
+
+def test_the_file_has_every_paid_seat_that_is_searched_for_and_what_becomes_of_it(as_user: AsUser) -> None:
+    bill = billed(plus=2, max=2)
+    client, url = as_user(owner_of(bill.team).user), f"/teams/{bill.team.slug}/billing/seats/file/"
+    first, second, third, _ = (state.seat for state in bill.seats())
+    mia = make_user("mia@example.com")
+    mia.name = "=Mia"
+    mia.save(update_fields=["name"])
+    assign_seat(seat=first, membership=make_member(bill.team, mia), by=None, at=T0)
+    PurchasedSeat.objects.filter(seat=second).update(leaves=True)
+    PurchasedSeat.objects.filter(seat=third).update(next_plan=Plan.objects.get(code="plus"))
+
+    assert lines(client, url, f"paid-seats-{bill.team.slug}.csv") == [
+        "Seat,Plan,Held by,When this period ends",
+        "1,Plus,'=Mia,Stays",
+        "2,Plus,,Given up",
+        "3,Max,,Becomes Plus",
+        "4,Max,,Stays",
+    ]
+    assert lines(client, f"{url}?q=4")[1:] == ["4,Max,,Stays"]
+    bill.say({"plus": 2, "max": 2}, cancel_at=T0 + MONTH)
+    assert lines(client, f"{url}?q=mia")[1:] == ["1,Plus,'=Mia,Ends"]

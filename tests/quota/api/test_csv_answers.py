@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from tempfile import SpooledTemporaryFile
 
 import pytest
 from django.http import StreamingHttpResponse
 
 from quota.api import csv_answers
-from quota.api.csv_answers import csv_answer, csv_answer_of_one_read, csv_lines, safe_cell
+from quota.api.csv_answers import (
+    credits_cell,
+    csv_answer,
+    csv_answer_of_one_read,
+    csv_lines,
+    moment_cell,
+    safe_cell,
+    usd_cell,
+)
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -23,6 +33,25 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 
 def test_numbers_stay_numbers_and_text_is_quoted_where_it_must_be() -> None:
     assert list(csv_lines(["a", "b", "c"], [["=1", -5, 'x,"y"']])) == ["a,b,c\r\n", '\'=1,-5,"x,""y"""\r\n']
+
+
+@pytest.mark.parametrize(
+    ("nanousd", "dollars", "credits"),
+    [
+        (0, "0.00", "0.000"),
+        (-1, "-0.000000001", "-0.000001"),
+        (1_234_567_890_000_000, "1234567.89", "1234567890.000"),
+        (-250_000_000, "-0.25", "-250.000"),
+    ],
+)
+def test_an_amount_is_exact_and_no_text_however_it_begins(nanousd: int, dollars: str, credits: str) -> None:
+    row = [usd_cell(nanousd), credits_cell(nanousd), usd_cell(None)]
+    assert list(csv_lines(["a"], [row]))[1] == f"{dollars},{credits},\r\n"
+
+
+def test_a_moment_is_written_in_utc_to_the_second() -> None:
+    assert moment_cell(datetime(2026, 6, 3, 10, 2, 0, 999_999, UTC)) == "2026-06-03T10:02:00+00:00"
+    assert moment_cell(None) == ""
 
 
 def test_a_row_is_asked_for_when_its_line_is_sent() -> None:
@@ -67,6 +96,25 @@ def test_an_answer_of_one_read_has_its_rows_before_it_is_sent(
     close(left)
     with pytest.raises(ValueError, match="closed"):
         next(iter(left))
+
+
+def test_what_is_more_than_memory_keeps_goes_to_disk_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, rolled_over = [], []
+
+    class Watched(SpooledTemporaryFile[str]):
+        def rollover(self) -> None:
+            rolled_over.append(len(taken))
+            super().rollover()
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(30):
+            taken.append(number)
+            yield [number]
+
+    monkeypatch.setattr(csv_answers, "IN_MEMORY", 10)
+    monkeypatch.setattr(csv_answers, "SpooledTemporaryFile", Watched)
+    csv_answer_of_one_read("x.csv", ["n"], rows()).close()
+    assert rolled_over == [3]
 
 
 def test_an_answer_of_one_read_that_fails_is_no_answer() -> None:

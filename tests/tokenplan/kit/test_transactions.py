@@ -8,7 +8,8 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg.errors import LockNotAvailable
 
-from tokenplan.kit.transactions import LIMITS_OF_ROLE, limit_role, one_transaction
+from teams.models import User
+from tokenplan.kit.transactions import LIMITS_OF_ROLE, ROWS_AT_ONCE, limit_role, one_transaction, streamed
 
 
 def settings() -> list[str]:
@@ -85,3 +86,25 @@ def test_a_plain_write_waits_for_a_lock_as_long_as_a_service_does() -> None:
         cursor.execute("LOCK TABLE teams_team IN EXCLUSIVE MODE")
         with connected() as fresh, pytest.raises(LockNotAvailable):
             fresh.execute("UPDATE teams_team SET name = name")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_read_as_they_are_taken_by_one_query_whose_cursor_the_database_keeps() -> None:
+    people = [User(email=f"p{number:04}@example.com") for number in range(ROWS_AT_ONCE + 1)]
+    User.objects.bulk_create(people)
+    rows = streamed(User.objects.order_by("email"))
+    with CaptureQueriesContext(connection) as queries:
+        first = next(rows)
+        assert open_cursors() == 1
+        read = [first, *rows]
+    assert open_cursors() == 0
+    assert not connection.in_atomic_block
+    assert [person.email for person in read] == [person.email for person in people]
+    assert len([query for query in queries if "teams_user" in query["sql"]]) == 1
+
+
+def open_cursors() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_cursors")
+        (number,) = cursor.fetchone()
+    return int(number)
