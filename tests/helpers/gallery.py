@@ -42,10 +42,12 @@ PAGE = """{% extends "base.html" %}{% load bars %}{% block title %}The usage bar
 <div class="col-lg-6"><section class="card h-100" id="{{ name }}"><div class="card-header">
 <h2 class="card-title">{{ name }}</h2></div><div class="card-body">{% usage_bar shown compact=compact %}</div>
 </section></div>{% endfor %}</div>{% endblock %}"""
+# As support's page of a person has them, with those of a moment that is past.
 SUPPORT = """{% extends "admin/support/base.html" %}
 {% block desk %}<h1>The usage bar</h1><div class="module"><h2>Usage</h2><div class="desk-bars">
-{% for name, shown in states %}<div id="{{ name }}">{% include "admin/support/bar_now.html" with number=3 %}</div>
-{% endfor %}{% for name, bar in past %}<div id="{{ name }}">
+{% for name, shown in states %}<div id="{{ name }}">
+{% include "admin/support/bar_now.html" with number=3 %}</div>{% endfor %}
+{% for name, bar in past %}<div id="{{ name }}">
 {% include "admin/support/bar_then.html" with number=3 %}</div>{% endfor %}</div></div>{% endblock %}"""
 
 # Minutes ago, and cents: a morning's work.
