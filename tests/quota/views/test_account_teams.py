@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
@@ -29,6 +30,7 @@ from tests.helpers.factories import (
     owe,
 )
 from tests.helpers.reading import read
+from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -42,6 +44,7 @@ def mia() -> User:
     for name in ("Acme", "Zoo"):
         member = make_member(make_team(name), user)
         make_seat(member.team, plan, holder=member)
+    write_event(of(user, "Acme"), 3, at=T0)  # no newcomer
     return user
 
 
@@ -61,9 +64,10 @@ def test_each_other_team_has_its_windows_in_short_its_key_and_its_last_use(
     as_user: AsUser, mia: User
 ) -> None:
     zoo, own = of(mia, "Zoo"), of(mia, "Default Team")
-    make_desk(zoo).use(84, at=T0 - timedelta(hours=3))
+    make_desk(zoo).use(84, at=T0)
 
-    page = read(as_user(mia), "/account/")
+    with time_machine.travel(T0 + timedelta(hours=3), tick=False):
+        page = read(as_user(mia), "/account/")
 
     assert page.startswith(
         "Home Acme Member Plus Seat 1 Usage 5-hour window 0% Nothing used. $1.00 is ready."
