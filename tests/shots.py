@@ -195,10 +195,11 @@ class Visitor:
         self.page.emulate_media(media="screen")
 
     def gallery(self) -> None:
-        """The usage bar in each of its states, all on one page and each alone."""
+        """The usage bar in each of its states, those of a kind on one page, and the whole ones each alone."""
         gallery = importlib.import_module("tests.helpers.gallery")  # its models need Django's set-up
-        gallery.show_gallery(self.page, self.url)
-        self.picture("usage-bars")
+        for kind in ("compact", "support", "whole"):
+            gallery.show_gallery(self.page, self.url, kind)
+            self.picture(f"usage-bars-{kind}")
         for name in gallery.states():
             self.page.locator(f"#{name}").screenshot(path=self.folder / f"usage-bar-{name}.png")
 

@@ -29,11 +29,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.selectors.support import Person, TeamFile, bars_now
 from billing.selectors.support_search import find, public_part
-from billing.templatetags.support import support_bar
 from quota.admin.fields import MomentField
 from quota.models import Reservation, UsageEvent
 from quota.money import usd_text
-from quota.views.bars import as_of, parts_of
+from quota.selectors.shown_bars import ShownBar
+from quota.views.bars import as_of, parts_of, text_of
 from teams.models import ApiKeyText, Membership, PersonalAccessToken, SubscriptionKey, Team, User
 from tokenplan.kit.admin import operator
 from tokenplan.kit.text import searched
@@ -138,17 +138,24 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def bars(request: HttpRequest, pk: int) -> HttpResponse:
-    """What of the person's bars changes by itself, which their page asks for every few seconds: those that
-    `of` names, for whoever may see them there. 304 where the browser has them so.
+    """What of the person's bars changes by itself, which their page asks for every few seconds: the parts
+    that `of` names, for whoever may see them there. 304 where the browser has them so.
     """
     user, now = _seen(request, User, pk), timezone.now()
     if not all(_may_see(operator(request), model) for model in (Membership, UsageEvent)):
         raise PermissionDenied
-    wanted = {pk for kind, pk in parts_of(request) if kind == "bar"}
-    members = Membership.objects.live().filter(user=user, pk__in=wanted).select_related("team").order_by("pk")
-    shown = bars_now(list(members), now)
-    texts = [render_to_string("admin/support/bar.html", support_bar(*bar)) for bar in shown]
-    return as_of(request, texts, now)
+    wanted = parts_of(request)
+    members = Membership.objects.live().filter(user=user, pk__in={pk for _kind, pk in wanted})
+    found = bars_now(list(members.select_related("team", "user").order_by("pk")), now)
+    shown = {bar.bar.membership.pk: (bar, number) for bar, number in found}
+    return as_of(request, [_part(kind, *shown[pk]) for kind, pk in wanted if pk in shown], now)
+
+
+def _part(kind: str, shown: ShownBar, number: int | None) -> str:
+    """`bar` as everybody sees it, `credits` as the page has it above."""
+    if kind == "bar":
+        return text_of(shown)
+    return render_to_string("admin/support/bar_facts.html", {"bar": shown.bar, "number": number})
 
 
 @require_safe

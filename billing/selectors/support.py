@@ -93,7 +93,7 @@ class Person:
     def memberships(self) -> list[Membership]:
         """All there ever were, those of now first, each with `last_call`."""
         calls = UsageEvent.objects.filter(membership=OuterRef("pk"), is_undo=False).order_by("-occurred_at")
-        mine = Membership.objects.filter(user=self.user).select_related("team")
+        mine = Membership.objects.filter(user=self.user).select_related("team", "user")
         mine = mine.annotate(last_call=Subquery(calls.values("occurred_at")[:1]))
         return sorted(mine, key=lambda row: (row.ended_at is not None, -row.joined_at.timestamp(), row.pk))
 

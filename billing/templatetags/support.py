@@ -12,19 +12,8 @@ from django.utils.translation import gettext as _
 from billing.selectors.job_health import job_health
 from billing.selectors.support_lists import Waiting
 from quota.admin.advice import REFUSED, SEE_DETAIL
-from quota.selectors.shown_bars import ShownBar
-from quota.templatetags.bars import bar_of, window_bar
 
 register = template.Library()
-
-# One window as a bar, by the console's own words, in the admin's clothes.
-register.inclusion_tag("admin/support/window.html", name="support_window")(window_bar)
-
-
-@register.inclusion_tag("admin/support/bar.html")
-def support_bar(shown: ShownBar, number: int | None) -> dict[str, Any]:
-    """What of a bar of now changes by itself; `number` is its seat's."""
-    return {**bar_of(shown), "number": number}
 
 
 @register.filter

@@ -94,7 +94,14 @@ def shown_bars(
 
     The number of statements does not grow with the number of bars, and where all is well it is one.
     """
-    bars = [ShownBar(bar, mine=bar.membership.user_id == viewer_id) for bar in usage_bars(memberships, at)]
+    return shown_of(usage_bars(memberships, at), at, viewer_id=viewer_id, all_ways=all_ways)
+
+
+def shown_of(
+    read: Sequence[UsageBar], at: datetime, *, viewer_id: int, all_ways: bool = False
+) -> list[ShownBar]:
+    """The same of bars that have been read."""
+    bars = [ShownBar(bar, mine=bar.membership.user_id == viewer_id) for bar in read]
     by_state: dict[str, list[Membership]] = {}
     for shown in bars:
         by_state.setdefault(shown.state, []).append(shown.bar.membership)
@@ -102,7 +109,8 @@ def shown_bars(
     credited = _on_credits(by_state.get("on_credits", []), at)
     expiries = _expiries(by_state.get("credits_only", []), at)
     owners = _owners(m for m in helpless if not m.is_owner)
-    ways = _ways([m for m in (memberships if all_ways else helpless) if m.user_id == viewer_id])
+    asking = [shown.bar.membership for shown in bars] if all_ways else helpless
+    ways = _ways([member for member in asking if member.user_id == viewer_id])
     return [
         ShownBar(
             bar=shown.bar,

@@ -40,24 +40,24 @@ MAIL_NORMAL, MAIL_HIGH, MAIL_FULL = "#0b66c3", "#c05d00", "#c92a2a"
 
 
 @register.inclusion_tag("quota/includes/usage_bar.html")
-def usage_bar(shown: ShownBar, *, live: bool = True) -> dict[str, Any]:
-    """The whole bar of a member: windows, agents, what happens at the limit and the ways out. It keeps itself
-    up to date where the page has a script for it; not `live`: it shows a moment that is past.
+def usage_bar(shown: ShownBar, *, compact: bool = False) -> dict[str, Any]:
+    """The whole bar of a member: windows, agents, what happens at the limit and the ways out; `compact`: how
+    full it is and in which state, where another page has the rest. It keeps itself up to date.
     """
-    return {"shown": shown, "live": live, "now": shown.bar.at}
+    return {"shown": shown, "compact": compact, "now": shown.bar.at}
 
 
 @register.inclusion_tag("quota/includes/bar.html")
-def bar_of(shown: ShownBar, *, live: bool = True) -> dict[str, Any]:
+def bar_of(shown: ShownBar, *, compact: bool = False) -> dict[str, Any]:
     """What of the bar changes by itself."""
     bar = shown.bar
     windows = [
-        window_values(window, outlook=outlook, bar=bar, on_credits=shown.on_credits)
+        window_values(window, compact=compact, outlook=outlook, bar=bar, on_credits=shown.on_credits)
         for window, outlook in bar.shown
     ]
     return {
         "shown": shown,
-        "live": live,
+        "compact": compact,
         "bar": bar,
         "team": bar.membership.team,
         "state": " ".join([shown.state, *(window["state"] for window in windows)]),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django import template
+from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from quota.outlook import NEARLY_FULL
-from quota.selectors.usage_bar import UsageBar, usage_bars
+from quota.selectors.usage_bar import UsageBar
+from quota.views.own_bars import own_bars
 from teams.models import Membership
 
 register = template.Library()
@@ -41,17 +42,15 @@ class TeamState:
         return WORDS.get(self.dot, "")
 
 
-@register.simple_tag
-def team_states(memberships: Sequence[Membership]) -> list[TeamState]:
-    """Of live memberships, in their order. The dot knows what the usage bar knows, of the member's own seat,
-    windows and Credits, by the one statement that reads the bars of all; it does not say why, nor until when,
-    as the bar does.
+@register.simple_tag(takes_context=True)
+def team_states(context: RequestContext) -> list[TeamState]:
+    """Of who is signed in. The dot knows what the usage bar knows, of the member's own seat, windows and
+    Credits, by the one statement that reads the bars of all; it does not say why, nor until when, as the bar
+    does.
     """
-    if not memberships:
-        return []
     return [
         TeamState(bar.membership, bar.plan.name if bar.plan else "", bar.seat_id is not None, dot_of(bar))
-        for bar in usage_bars(memberships, timezone.now())
+        for bar in own_bars(context.request, timezone.now())
     ]
 
 

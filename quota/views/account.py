@@ -24,15 +24,24 @@ from quota.selectors.member_requests import (
     plan_names,
     plans_above,
 )
-from quota.selectors.shown_bars import ShownBar, shown_bars
-from quota.selectors.usage_bar import UsageBar, usage_bar
+from quota.selectors.shown_bars import ShownBar, shown_of
+from quota.selectors.usage_bar import UsageBar
 from quota.services.credit_requests import request_credits
 from quota.services.seat_requests import request_seat
-from teams.models import Membership, Seat, SubscriptionKey, User
+from quota.views.own_bars import own_bar, own_bars
+from teams.models import Seat, SubscriptionKey
 from teams.permissions import Right
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
-from teams.views.base import PersonRequest, TeamRequest, person_page, show, team_page
+from teams.views.base import (
+    LAST_TEAM,
+    PersonRequest,
+    TeamRequest,
+    own_memberships,
+    person_page,
+    show,
+    team_page,
+)
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.pages import attempt_form
 
@@ -64,17 +73,19 @@ class FirstSteps:
 
 @person_page
 def account(request: PersonRequest) -> HttpResponse:
-    """Every Team of the person: those that matter first (`_rank`)."""
+    """Every Team of the person: one (`_order`) with all there is, of the others a compact bar each. `team`
+    asks for one by its slug.
+    """
     at = timezone.now()
-    memberships = _memberships(request.user)
+    memberships = own_memberships(request)
     if not any(membership.team.is_default for membership in memberships):
         # Somebody whom no sign-up made: an operator's account, from the command line.
         open_account(user=request.user, at=at)
-        memberships = _memberships(request.user)
+        return redirect("account")
     requests = own_requests(memberships)
     current = SubscriptionKey.objects.current().filter(membership__in=memberships)
     keys = {row.membership_id: row for row in current}
-    bars = shown_bars(memberships, at, viewer_id=request.user.pk, all_ways=True)
+    bars = shown_of(own_bars(request, at), at, viewer_id=request.user.pk, all_ways=True)
     numbers = Seat.objects.numbers(shown.bar.seat_id for shown in bars)
     access = CreditAccess.objects.of(memberships)
     cards = [
@@ -88,9 +99,24 @@ def account(request: PersonRequest) -> HttpResponse:
         )
         for shown in bars
     ]
-    cards.sort(key=_rank)
-    context = {"cards": cards, "now": at, "plan_names": plan_names(), "first": _first_steps(cards)}
+    asked, last = request.GET.get("team", ""), request.session.get(LAST_TEAM, "")
+    whole, *others = sorted(cards, key=lambda card: _order(card, asked, last))
+    context = {
+        "card": whole,
+        "others": others,
+        "now": at,
+        "plan_names": plan_names(),
+        "first": _first_steps([whole, *others]),
+    }
     return _private(render(request, "quota/account.html", context))
+
+
+def _order(card: Card, asked: str, last: str) -> tuple[bool, bool, bool, int]:
+    """First the Team that is asked for; then where there is something to spend before where there is not, and
+    of either the Team that was looked at last before what matters more.
+    """
+    slug, rank = card.bar.membership.team.slug, _rank(card)
+    return (slug != asked, rank > 1, slug != last, rank)
 
 
 def _rank(card: Card) -> int:
@@ -185,7 +211,7 @@ def _ask_page(
     owner = request.membership.is_owner
     context = {
         "form": form,
-        "bar": usage_bar(request.membership, timezone.now()),
+        "bar": own_bar(request, timezone.now()),
         "own": _own(request),
         "waiting": waiting,
         "nothing": nothing,
@@ -202,11 +228,6 @@ def _asked(request: TeamRequest) -> HttpResponse:
         _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
     )
     return redirect("account")
-
-
-def _memberships(user: User) -> list[Membership]:
-    mine = Membership.objects.live().filter(user=user).select_related("team", "user")
-    return list(mine.order_by("team__default_for", "team__name", "pk"))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -23,12 +23,13 @@ from teams.views.base import PersonRequest, person_page
 
 # A page has fewer; what is asked for beyond them is not answered.
 MOST = 100
-PART = re.compile(r"(bar|credits)-(\d{1,18})", re.ASCII)
+PART = re.compile(r"(bar|compact|credits)-(\d{1,18})", re.ASCII)
 
 
 @person_page
 def bars(request: PersonRequest) -> HttpResponse:
-    """Each part that `of` names, as `bar-7` or `credits-7` by the membership's id, as it stands in a page.
+    """Each part that `of` names, as it stands in a page: `bar-7`, `compact-7` or `credits-7`, by the
+    membership's id.
 
     304 where all of them are what the browser has. A part that the person may not see is left out, as one
     that does not exist: Credits are one's own, bars also those of the members of Teams that one manages.
@@ -58,9 +59,14 @@ def as_of(request: HttpRequest, texts: Iterable[str], at: datetime) -> HttpRespo
     return answer
 
 
+def text_of(shown: ShownBar, *, compact: bool = False) -> str:
+    """What of a bar changes by itself."""
+    return render_to_string("quota/includes/bar.html", bar_of(shown, compact=compact))
+
+
 def _part(kind: str, shown: ShownBar) -> str:
-    if kind == "bar":
-        return render_to_string("quota/includes/bar.html", bar_of(shown))
+    if kind != "credits":
+        return text_of(shown, compact=kind == "compact")
     return render_to_string("quota/includes/own_credits.html", {"bar": shown.bar}) if shown.mine else ""
 
 

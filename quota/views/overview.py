@@ -11,8 +11,9 @@ from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
 from quota.selectors.member_requests import asking, open_requests, plan_names
 from quota.selectors.seat_fullness import seat_fullness
-from quota.selectors.shown_bars import shown_bars
+from quota.selectors.shown_bars import shown_of
 from quota.selectors.usage_series import Group, usage_by
+from quota.views.own_bars import own_bar
 from teams.models import Invitation, Membership, Seat
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
@@ -29,7 +30,7 @@ ASKING_SHOWN = 3
 def overview(request: TeamRequest) -> HttpResponse:
     """One's own bar, and for managers the Team in figures."""
     at = timezone.now()
-    (shown,) = shown_bars([request.membership], at, viewer_id=request.user.pk)
+    (shown,) = shown_of([own_bar(request, at)], at, viewer_id=request.user.pk)
     context: dict[str, object] = {"shown": shown, "now": at}
     if may(request.membership, Right.VIEW_USAGE):
         today = at.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 from quota.api.gateway.relay import KNOWN
 from quota.selectors.key_use import KeyUse, key_use
 from quota.selectors.tool_setups import ToolSetup, tool_setup
-from quota.selectors.usage_bar import usage_bar
 from quota.tool_guides.catalog import GUIDES, QUICKSTART, TOOLS
 from quota.tool_guides.parts import Guide, Protocol
+from quota.views.own_bars import own_bar
 from teams.errors import KeyInvalid, KeyRootMissing
 from teams.models import Membership, User
 from teams.permissions import Right
@@ -82,7 +82,7 @@ def tool_with_key(request: TeamRequest, tool: str) -> HttpResponse:
     found = tool_setup(model=request.GET.get("model", ""), key=text, at=at)
     context = {
         **_context(request, guide, found),
-        **{"use": use, "text": text, "polled": True, "bar": usage_bar(request.membership, at)},
+        **{"use": use, "text": text, "polled": True, "bar": own_bar(request, at)},
     }
     return _private(show(request, "quota/tool.html", context))
 

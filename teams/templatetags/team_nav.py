@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from teams.models import Membership, Team
 from teams.permissions import Right, may
-from teams.views.base import LAST_TEAM
+from teams.views.base import LAST_TEAM, own_memberships
 
 register = template.Library()
 
@@ -40,8 +40,7 @@ class Sidebar:
 @register.simple_tag(takes_context=True)
 def sidebar(context: RequestContext) -> Sidebar:
     """Of who is signed in."""
-    memberships = Membership.objects.live().filter(user=context["user"].pk).select_related("team")
-    found = list(memberships.order_by("team__default_for", "team__name", "pk"))
+    found = own_memberships(context.request)
     match = context.request.resolver_match
     of_page = match.kwargs.get("slug") if match else None
     by_slug = {membership.team.slug: membership for membership in found}

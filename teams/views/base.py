@@ -13,7 +13,7 @@ from django.utils.cache import patch_cache_control
 
 from teams.models import Membership, Team, User
 from teams.permissions import Right, may, membership_of, require
-from tokenplan.kit.pages import View, refusals_as_pages, sign_in_first
+from tokenplan.kit.pages import View, once_a_request, refusals_as_pages, sign_in_first
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Model)
@@ -82,6 +82,15 @@ def _remember(request: TeamRequest) -> None:
     """Pages that are about no Team offer those of the one that was looked at last."""
     if request.session.get(LAST_TEAM) != request.team.slug:
         request.session[LAST_TEAM] = request.team.slug
+
+
+def own_memberships(request: HttpRequest) -> list[Membership]:
+    """Those of who is signed in, with Team and user: the Default Team first, then by the Team's name. Read
+    once a request, for the page and for the switcher of Teams.
+    """
+    mine = Membership.objects.live().filter(user=request.user.pk).select_related("team", "user")
+    in_order = mine.order_by("team__default_for", "team__name", "pk")
+    return once_a_request(request, "own_memberships", lambda: list(in_order))
 
 
 def show(

@@ -1,4 +1,4 @@
-"""The usage bar in each of its states, on one page: what pictures are taken of and what axe looks at.
+"""The usage bar in each of its states, one page a kind: what pictures are taken of and what axe looks at.
 
 No address of the console shows it: `show_gallery` answers for one in the browser, with the console's own
 styles. The bars are values of their own; nothing is read from the database.
@@ -7,6 +7,7 @@ styles. The bars are values of their own; nothing is read from the database.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -21,6 +22,7 @@ from quota.hot_path.state import LiveHold, SeatUsage
 from quota.selectors.credits import MemberCredits
 from quota.selectors.shown_bars import NextExpiry, OnCredits, ShownBar, WaysOut
 from quota.selectors.usage_bar import SMALL_CALL, UsageBar
+from quota.selectors.usage_then import UsageThen
 from quota.windows import Bucket, Hold, Limit, Policy, Rule
 from teams.models import Membership, Role, Team, User
 from tokenplan.middleware import CONTENT_SECURITY_POLICY
@@ -38,8 +40,15 @@ PAGE = """{% extends "base.html" %}{% load bars %}{% block title %}The usage bar
 {% block content %}
 <h1 class="page-title mb-3">The usage bar</h1><div class="row row-cards">{% for name, shown in states %}
 <div class="col-lg-6"><section class="card h-100" id="{{ name }}"><div class="card-header">
-<h2 class="card-title">{{ name }}</h2></div><div class="card-body">{% usage_bar shown %}</div></section></div>
-{% endfor %}</div>{% endblock %}"""
+<h2 class="card-title">{{ name }}</h2></div><div class="card-body">{% usage_bar shown compact=compact %}</div>
+</section></div>{% endfor %}</div>{% endblock %}"""
+# As support's page of a person has them, with those of a moment that is past.
+SUPPORT = """{% extends "admin/support/base.html" %}
+{% block desk %}<h1>The usage bar</h1><div class="module"><h2>Usage</h2><div class="desk-bars">
+{% for name, shown in states %}<div id="{{ name }}">
+{% include "admin/support/bar_now.html" with number=3 %}</div>{% endfor %}
+{% for name, bar in past %}<div id="{{ name }}">
+{% include "admin/support/bar_then.html" with number=3 %}</div>{% endfor %}</div></div>{% endblock %}"""
 
 # Minutes ago, and cents: a morning's work.
 WORK = [(285, 40), (240, 90), (200, 30), (150, 120), (95, 60), (60, 20), (12, 66)]
@@ -134,23 +143,41 @@ def states() -> dict[str, ShownBar]:
     }
 
 
-def gallery_page() -> str:
-    """All states, as a page of the console; nobody has signed in, so that the page asks for nothing."""
+def past_states() -> dict[str, UsageThen]:
+    """As at a moment, on support's page."""
+    windows = seat_usage(WORK).windows(MAX.limits, AT)
+    return {
+        "then": UsageThen(member(), AT, 1, MAX, windows, 12_000 * CREDIT),
+        "then-without-a-seat": UsageThen(member(), AT, None, None, [], 0),
+    }
+
+
+def gallery_page(kind: str = "whole") -> str:
+    """All states, `whole` or `compact` as on a page of the console, or as on support's page of a person;
+    nobody has signed in, so that the page asks for nothing.
+    """
     overdue = SimpleNamespace(pay_url="/pay/", invoices=[1], due_nanousd=170 * USD, total_nanousd=170 * USD)
+    shown = states()
+    context: dict[str, object] = {"compact": kind == "compact", "states": shown.items()}
+    if kind == "support":
+        of_somebody = {name: replace(one, mine=False) for name, one in shown.items()}
+        may = {"teams": {"change_team": True}}
+        context = {"states": of_somebody.items(), "past": past_states().items(), "perms": may, "back": "/"}
     with patch("billing.templatetags.payments.overdue_of", lambda team: overdue):
         request = RequestFactory().get("/gallery/")
-        return str(engines["django"].from_string(PAGE).render({"states": states().items()}, request))
+        page = engines["django"].from_string(SUPPORT if kind == "support" else PAGE)
+        return str(page.render(context, request))
 
 
-def show_gallery(page: Page, url: str) -> None:
+def show_gallery(page: Page, url: str, kind: str = "whole") -> None:
     """Opens it in the browser, at an address of this console."""
 
     def answer(route: Route) -> None:
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        route.fulfill(body=gallery_page(), content_type="text/html", headers=headers)
+        route.fulfill(body=gallery_page(kind), content_type="text/html; charset=utf-8", headers=headers)
 
-    page.route(f"{url}/gallery/", answer)
-    page.goto(f"{url}/gallery/")
+    page.route(f"{url}/gallery/{kind}/", answer)
+    page.goto(f"{url}/gallery/{kind}/")
     page.evaluate("""() => {
         const note = document.querySelector("#stale .bar-stale");
         note.textContent = note.dataset.stale.replace("{moment}", note.dataset.moment);

@@ -9,8 +9,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.helpers.axe import violations
 from tests.helpers.browsing import arrive, overhang
-from tests.helpers.factories import USD, limits, make_scene
-from tests.helpers.gallery import show_gallery, states
+from tests.helpers.factories import USD, limits, make_desk, make_member, make_scene, make_seat, make_team
+from tests.helpers.gallery import past_states, show_gallery, states
+from tests.helpers.keyboard import walk_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # From the table of the bar's states: how each is said, in words that need no colour.
@@ -34,6 +35,44 @@ SAID = {
     "of-somebody-else": "no Credits pay for them.",
     "stale": "Not updated since 14:13 UTC",
 }
+# The same in short, where another page has the rest.
+SAID_IN_SHORT = {
+    "empty": "$9.90 left of $9.90",
+    "normal": "$0.90 held for calls in progress",
+    "near": "▲ nearly full",
+    "on-credits": "■ on Credits since 14:05 UTC",
+    "stopped": "■ stopped until 14:25 UTC",
+    "stopped-for-a-moment": "■ stopped until 14:30 UTC",
+    "week-full": "■ stopped until Mon 8 Jun, 00:00 UTC",
+    "over": "The last calls ran $1.10 over $9.90",
+    "suspended": "suspended",
+    "suspended-of-a-member": "suspended",
+    "credits-alone": "12,000",
+    "credits-capped": "4,300 of at most 5,000 Credits used this calendar month (UTC).",
+    "credits-used-up": "■ stopped",
+    "nothing-yet": "Nothing to spend yet. Choose a plan",
+    "nothing-yet-for-a-member": "Nothing to spend yet. Ask for a seat",
+    "owed": "■ $1.25 is owed: the key is refused until it is paid",
+    "of-somebody-else": "$5.64 left of $9.90",
+    "stale": "Not updated since 14:13 UTC",
+}
+# And as operators read it: of somebody else, with what stands above it.
+SAID_TO_SUPPORT = {
+    **SAID,
+    "normal": "May use 3,400 of the Team’s 12,000 Credits",
+    "near": "no Credits pay for them.",
+    "on-credits": "of which 3,400 are left for Olivia.",
+    "stopped-for-a-moment": "Stopped until 14:30 UTC.",
+    "suspended": "This seat is suspended because a payment failed. Until it is paid, calls are refused.",
+    "suspended-of-a-member": "calls are paid from Credits, of which 3,400 are left for Mia.",
+    "credits-alone": "Without a seat there is no quota. Calls are paid from Credits: 12,000 are left.",
+    "nothing-yet": "There is nothing to spend: no seat with a plan, and no Credits that may be used.",
+    "nothing-yet-for-a-member": "May use 0 of the Team’s 0 Credits",
+    "owed": "1,250 Credits ($1.25) more were used than was paid for. Until that is paid, the key is refused.",
+    "then": "$0.40 back at Wed 3 Jun, 14:25 UTC · all free by Wed 3 Jun, 19:00 UTC",
+    "then-without-a-seat": "The Team had 0 Credits",
+}
+KINDS = {"whole": SAID, "compact": SAID_IN_SHORT, "support": SAID_TO_SUPPORT}
 LUMINANCE = """
     const luminance = (colour) => {
         const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
@@ -66,17 +105,18 @@ LINES = f"""() => {{{LUMINANCE}
 
 @pytest.mark.parametrize("width", [pytest.param(320, marks=pytest.mark.slow), 1280])
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_state_can_be_read_by_everybody(
-    browser_page: Page, live_server: LiveServer, theme: str, width: int
+    browser_page: Page, live_server: LiveServer, theme: str, width: int, kind: str
 ) -> None:
-    page = browser_page
+    page, said = browser_page, KINDS[kind]
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 900})
-    show_gallery(page, live_server.url)
+    show_gallery(page, live_server.url, kind)
 
-    assert {name: SAID[name] in page.locator(f"#{name}").inner_text() for name in states()} == dict.fromkeys(
-        SAID, True
-    )
+    assert said.keys() == states().keys() | (past_states().keys() if kind == "support" else set())
+    texts = {name: " ".join(page.locator(f"#{name}").inner_text().split()) for name in said}
+    assert {name: text for name, text in texts.items() if said[name] not in text} == {}
     assert violations(page) == []
     assert min(page.evaluate(CONTRAST)) >= 3
     assert min(page.evaluate(LINES)) >= 3
@@ -84,6 +124,37 @@ def test_every_state_can_be_read_by_everybody(
     assert held.evaluate("(line) => getComputedStyle(line).strokeDasharray") == "3px, 2px"
     expect(page.locator("#week-full .bar").first).to_have_class("bar is-dimmed")
     expect(page.locator("#over .bar .notch")).to_have_count(1)
+    assert overhang(page) <= 0
+
+
+def test_other_teams_stand_in_short_keep_themselves_up_to_date_and_open_by_the_keyboard(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    scene = make_scene(limits(five_hours=USD, week=10 * USD), at=at)
+    member = make_member(make_team("Zoo", at=at), scene.owner.user, at=at)
+    make_seat(member.team, scene.plan, holder=member, at=at)
+    desk = make_desk(member)
+    desk.use(30, at=at)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.clock.install()
+    arrive(page, live_server.url, scene.owner.user)
+    bar = page.locator(f"[data-live=compact-{member.pk}]")
+    expect(bar).to_contain_text("30%")
+    assert violations(page) == []
+    assert overhang(page) <= 0
+    bar.get_by_role("meter").first.evaluate("(node) => { node.isTheSame = true; }")
+
+    desk.use(54, at=timezone.now())
+    page.clock.run_for(4000)
+    expect(bar).to_contain_text("▲ nearly full")
+    expect(page.locator("#bar-news")).to_contain_text("Zoo. 5-hour window: 84 percent used, nearly full")
+    assert bar.get_by_role("meter").first.evaluate("(node) => node.isTheSame")
+
+    walk_to(page, page.get_by_role("link", name="Show all (Zoo)"))
+    page.keyboard.press("Enter")
+    expect(page.locator(f"[data-live=bar-{member.pk}]")).to_contain_text("agents at work")
+    expect(page.locator(f"[data-live=compact-{scene.owner.pk}]")).to_be_visible()
     assert overhang(page) <= 0
 
 

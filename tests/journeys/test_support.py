@@ -16,6 +16,7 @@ from tests.helpers.axe import violations
 from tests.helpers.browsing import PASSWORD, arrive, enter, overhang
 from tests.helpers.console_pages import signed_in
 from tests.helpers.factories import USD, limits, make_scene, make_user
+from tests.helpers.keyboard import walk_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -44,8 +45,15 @@ def test_the_bars_of_a_person_keep_themselves_up_to_date_while_the_page_is_seen(
     expect(page.locator("#bar-news")).to_contain_text("5-hour window: 84 percent used, nearly full")
     assert bar.get_by_role("meter").first.evaluate("(node) => node.isTheSame")
     (question,) = asked  # one for all bars of the page
-    assert question.startswith(f"{address}bars/?of=bar-")
+    assert question.startswith(f"{address}bars/?of=credits-")
+    assert f"&of=bar-{scene.owner.pk}" in question
     assert violations(page) == []
+
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert violations(page) == []
+    assert overhang(page) <= 0
+    page.get_by_role("button", name="Show", exact=True).focus()  # behind the parts of the moment's field
+    walk_to(page, page.get_by_role("link", name="Grant a seat").first)
 
     page.evaluate("() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true }); }")
     page.clock.run_for(60_000)

@@ -57,6 +57,14 @@ def refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:
         raise PermissionDenied(refusal.detail) from refusal
 
 
+def once_a_request(request: HttpRequest, name: str, read: Callable[[], T]) -> T:
+    """What was read for this request under this name; it is read now where nobody has before."""
+    if not hasattr(request, name):
+        setattr(request, name, read())
+    kept: T = getattr(request, name)
+    return kept
+
+
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
     """The return value of a service that did not refuse. It is always true, whatever the value is."""

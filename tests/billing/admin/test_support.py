@@ -191,7 +191,10 @@ def test_a_persons_page_says_what_they_have_and_what_was_done(scene: Scene, oper
 
     page = read(operator, page_of(owner))
 
-    assert f"Seat {scene.seat.number}, Max 5-hour window ▲ nearly full 80%" in page
+    assert (
+        f"Seat {scene.seat.number}, Max May use 0 of the Team’s 0 Credits 5-hour window ▲ nearly full 80%"
+        in page
+    )
     assert "Weekly window 8%" in page
     assert "sk-cp-" in page
     assert scene.desk.key not in page

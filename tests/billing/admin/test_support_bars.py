@@ -23,11 +23,13 @@ from tests.helpers.factories import (
     allow_credits,
     give_credits,
     limits,
+    make_desk,
     make_member,
     make_scene,
     make_seat,
     make_team,
     make_user,
+    owe,
     owner_of,
 )
 from tests.helpers.reading import words
@@ -48,12 +50,17 @@ def page_of(user: User) -> str:
 
 
 def bars_of(*members: Membership, user: User | None = None) -> str:
-    asked = "&".join(f"of=bar-{member.pk}" for member in members)
+    """What the page asks for."""
+    asked = "&".join(f"of={kind}-{member.pk}" for member in members for kind in ("credits", "bar"))
     return f"{reverse('support-bars', args=[(user or members[0].user).pk])}?{asked}"
 
 
 def live(html: str) -> list[str]:
-    return re.findall(r'data-live="(bar-\d+)"', html)
+    return re.findall(r'data-live="([a-z]+-\d+)"', html)
+
+
+def parts_of(*members: Membership) -> list[str]:
+    return [f"{kind}-{member.pk}" for member in members for kind in ("credits", "bar")]
 
 
 def test_the_page_asks_for_its_bars_and_gets_what_they_are_now(scene: Scene) -> None:
@@ -61,14 +68,17 @@ def test_the_page_asks_for_its_bars_and_gets_what_they_are_now(scene: Scene) -> 
     scene.desk.use(30)
     page = operator.get(page_of(scene.owner.user)).content.decode()
     assert f'defer data-from="{url.partition("?")[0]}"></script>' in page
-    assert f"bar-{scene.owner.pk}" in live(page)
+    assert set(parts_of(scene.owner)) <= set(live(page))
     assert 'id="bar-news" aria-live="polite"' in page
     scene.desk.use(54)
 
     with time_machine.travel(T0 + timedelta(seconds=4), tick=False):
         answer = operator.get(url)
 
-    assert f"Seat {scene.seat.number}, Max 5-hour window ▲ nearly full 84%" in words(answer)
+    assert words(answer).startswith(
+        f"Seat {scene.seat.number}, Max May use 0 of the Team’s 0 Credits 5-hour window ▲ nearly full 84%"
+        " $0.16 left of $1.00 · $0.84 back in 4 h 58 min ( 15:00 UTC ) · all free by 15:00 UTC"
+    )
     assert 'data-state="open is-high "' in answer.content.decode()
     assert answer.headers["X-As-Of"] == "10:02 UTC"
     assert "no-store" in answer.headers["Cache-Control"]
@@ -89,6 +99,21 @@ def test_the_operator_reads_what_credits_have_paid_and_what_is_owed(scene: Scene
     assert "May use 4,900 of the Team’s 4,900 Credits" in words(answer)
     assert 'data-state="on_credits is-credits ' in answer.content.decode()
     assert '<rect class="paid"' in answer.content.decode()
+
+
+def test_the_operator_sees_the_same_bar_as_whoever_manages_the_member(scene: Scene) -> None:
+    member = make_member(scene.team, make_user("mia@example.com"))
+    make_seat(scene.team, scene.plan, holder=member)
+    make_desk(member).use(84)
+    manager = Client()
+    manager.force_login(scene.owner.user)
+
+    seen = manager.get(f"/account/bars/?of=bar-{member.pk}").content.decode()
+
+    assert staff(*RIGHTS).get(bars_of(member)).content.decode().endswith(seen)
+    owe(member)
+    owed = words(staff(*RIGHTS).get(bars_of(member)))
+    assert "more were used than was paid for. Until that is paid, the key is refused." in owed
 
 
 def test_a_bar_as_at_a_moment_that_is_past_asks_for_nothing(scene: Scene) -> None:
@@ -133,7 +158,7 @@ def test_only_bars_of_that_person_are_answered_with(scene: Scene) -> None:
 
     answer = operator.get(bars_of(*every)).content.decode()
 
-    assert live(answer) == [f"bar-{scene.owner.pk}", f"bar-{another.pk}"]
+    assert live(answer) == parts_of(scene.owner, another)
     assert operator.get(bars_of(user=scene.owner.user)).content == b""
     of_none = "of=bar-0&" * MOST
     asked = bars_of(scene.owner).partition("?")
@@ -148,6 +173,6 @@ def test_the_statements_are_as_many_for_five_bars_as_for_one(scene: Scene) -> No
     operator.get(bars_of(scene.owner))  # the plan's terms are read once a process
     for asked in (members[:1], members):
         with CaptureQueriesContext(connection) as caught:
-            assert len(live(operator.get(bars_of(*asked)).content.decode())) == len(asked)
+            assert live(operator.get(bars_of(*asked)).content.decode()) == parts_of(*asked)
         counts.append(len(caught))
     assert counts[0] == counts[1]

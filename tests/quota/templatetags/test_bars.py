@@ -69,7 +69,7 @@ def values(one: QuotaWindow, **more: Any) -> dict[str, Any]:
 
 def lines(one: QuotaWindow, **more: Any) -> str:
     """What is written under the bar."""
-    return shown(one, **more).partition('mt-1"> ')[2].partition(" </div>")[0]
+    return shown(one, **more).partition('bar-note"> ')[2].partition(" </p>")[0]
 
 
 LEFT = '<span title="$10.00">$10.00</span> left of $10.00'
@@ -159,7 +159,7 @@ def test_in_a_table_it_says_what_is_left_alone() -> None:
     assert "<span>5-hour</span> <span>45%</span>" in row
     assert (
         '<span title="$5.429019759">$5.43</span> left of $10.00 ·'
-        ' <span title="$0.001">$0.001</span> held for calls in progress </div>'
+        ' <span title="$0.001">$0.001</span> held for calls in progress </p>'
     ) in row
     assert "<br>" not in row
 

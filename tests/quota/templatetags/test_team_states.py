@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from quota.selectors.usage_bar import UsageBar, usage_bar, usage_bars
+from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import suspend_seat
-from quota.templatetags.team_states import dot_of, team_states
+from quota.templatetags.team_states import dot_of
 from teams.models import Membership, User
 from tests.helpers.factories import (
     CREDIT,
@@ -91,24 +88,3 @@ def test_the_switcher_says_plan_and_state_of_each_team(
     ]
     assert re.findall(r'<span class="team-dot([^"]*)"', items) == ["", " is-fine", ""]
     assert '<span class="switcher-name">Acme</span><span class="visually-hidden">, fine</span>' in html
-
-
-def test_beside_the_one_statement_of_the_bars_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    mia = make_user("mia@example.com")
-    plan = make_plan("max")
-    members = []
-    for _ in range(3):
-        members.append(make_member(make_team(), mia))
-        make_seat(members[-1].team, plan, holder=members[-1])
-    team_states(members)  # a plan is read once a process
-    asked: list[Sequence[Membership]] = []
-
-    def counted(members: Sequence[Membership], at: datetime) -> list[UsageBar]:
-        asked.append(members)
-        return usage_bars(members, at)
-
-    monkeypatch.setattr("quota.templatetags.team_states.usage_bars", counted)
-    with CaptureQueriesContext(connection) as others:  # the bars' own passes by Django's log
-        for some in ([], members[:1], members):
-            team_states(some)
-    assert (asked, len(others)) == ([members[:1], members], 0)

@@ -82,6 +82,26 @@ def test_what_is_as_it_was_is_not_sent_again(as_user: AsUser, scene: Scene) -> N
     assert other.headers["ETag"] != first.headers["ETag"]
 
 
+def test_a_compact_bar_says_how_full_it_is_and_speaks_as_the_whole_one(as_user: AsUser, scene: Scene) -> None:
+    client = as_user(scene.owner.user)
+    scene.desk.use(84)
+
+    whole = client.get(bar_of(scene.owner))
+    compact = client.get(bar_of(scene.owner).replace("bar-", "compact-"))
+
+    week = "$9.16 left of $10.00"
+    assert words(compact) == f"5-hour 84% ▲ nearly full $0.16 left of $1.00 Weekly 8% {week}"
+    html = compact.content.decode()
+    assert html.strip().startswith(f'<div data-live="compact-{scene.owner.pk}"')
+    for spoken in (
+        r'data-state="[^"]+"',
+        r'data-said="[^"]+"',
+        r'aria-label="[^"]+ window"',
+        r'aria-valuetext="[^"]+"',
+    ):
+        assert re.findall(spoken, html) == re.findall(spoken, whole.content.decode()) != []
+
+
 def test_the_statements_are_as_many_for_ten_bars_as_for_one(as_user: AsUser, scene: Scene) -> None:
     client = as_user(scene.owner.user)
     members = [make_member(scene.team) for _ in range(9)]
