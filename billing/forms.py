@@ -17,22 +17,15 @@ from billing.money import CREDITS_PER_PACK
 from billing.selectors.audit import Kind
 from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
-from quota.forms import AmountField, CreditsField, DayField, UsdField, midnight
+from quota.forms import AmountField, CreditsField, DaysForm, UsdField
 from quota.money import usd_text
 
 
-class AuditFilterForm(forms.Form):
+class AuditFilterForm(DaysForm):
     """Which entries of the audit log are shown; left out, all of them."""
 
     q = forms.CharField(max_length=100, required=False, widget=forms.TextInput(attrs={"type": "search"}))
     kind = forms.ChoiceField(choices=Kind.choices, required=False)
-    start = DayField(required=False)
-    end = DayField(required=False)
-
-    def moments(self) -> tuple[datetime | None, datetime | None]:
-        """The start of the first day and the end of the last (UTC), where they are given and can be read."""
-        start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
-        return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
 
 
 class PromotionField(forms.CharField):

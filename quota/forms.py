@@ -288,6 +288,18 @@ class DayField(forms.DateField):
         super().__init__(validators=within, widget=widget, **kwargs)
 
 
+class DaysForm(forms.Form):
+    """From which day, and to which, a list is shown; left out, all of it."""
+
+    start = DayField(required=False)
+    end = DayField(required=False)
+
+    def moments(self) -> tuple[datetime | None, datetime | None]:
+        """The start of the first day and the end of the last (UTC), where they are given and can be read."""
+        start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
+        return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
+
+
 class NewApiKeyForm(ApiKeyForm):
     expires_at = DayField(
         label=_("Works until the end of"), required=False, help_text=_("A day in UTC. Empty: for good.")

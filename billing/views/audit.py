@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from billing.forms import AuditFilterForm
 from billing.selectors.audit import entries_found, lines_of, numbers_of_all
-from quota.api.csv_answers import csv_answer_of_one_read
+from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
@@ -32,7 +32,7 @@ def audit_csv(request: TeamRequest) -> HttpResponseBase:
     lines = lines_of(found.iterator(), numbers=numbers_of_all(request.team))
     rows = (
         (
-            line.entry.at.isoformat(timespec="seconds"),
+            moment_cell(line.entry.at),
             line.entry.by.email if line.entry.by else "",
             line.entry.action,
             line.entry.subject,

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
 from tempfile import SpooledTemporaryFile
+from typing import Any, TypeVar
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
+
+Row = TypeVar("Row")
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
 PART = 64 * 1024
+ROWS_AT_ONCE = 1000
 
 
 def csv_answer(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
@@ -44,6 +52,23 @@ def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
     yield writer.writerow(heading)
     for row in rows:
         yield writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def batches(rows: QuerySet[Any, Row]) -> Iterator[list[Row]]:
+    """The rows in their order, so many at once: of each batch can be read what belongs to its rows."""
+    found = rows.iterator(ROWS_AT_ONCE)
+    while batch := list(islice(found, ROWS_AT_ONCE)):
+        yield batch
+
+
+def moment_cell(at: datetime | None) -> str:
+    """ISO 8601 in UTC, to the second; empty where there is none."""
+    return at.isoformat(timespec="seconds") if at else ""
+
+
+def yes_cell(answer: bool) -> str:
+    """In the reader's language."""
+    return _("Yes") if answer else _("No")
 
 
 def safe_cell(text: str) -> str:
