@@ -25,7 +25,7 @@ from teams.querysets import InvitationQuerySet
 class Shown(models.TextChoices):
     """Which invitations a list shows. But for the first, each is a state that an invitation is in."""
 
-    OPEN = "", _lazy("Neither accepted nor revoked")
+    OPEN = "", _lazy("All open")
     VALID = "valid", _lazy("Can be accepted")
     EXPIRED = "expired", _lazy("Expired")
     VOID = "void", _lazy("No longer works")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
@@ -125,7 +126,10 @@ def refused_csv(request: TeamRequest) -> HttpResponseBase:
     """All of what is asked for, for a spreadsheet."""
     refused = refused_calls(request.membership, timezone.now() - KEPT_FOR)
     found = _found(_form(request, refused), refused).order_by("-at", "-pk")
-    heading = (_("When (UTC)"), _("Model"), _("Why"), _("Detail"), _("Code"), _("What helps"))
+    heading = (
+        *(gettext("When (UTC)"), gettext("Model"), gettext("Why")),
+        *(gettext("Detail"), gettext("Code"), gettext("What helps")),
+    )
     rows = (_cells(call) for call in found.iterator())
     return csv_answer_of_one_read(f"refused-{request.team.slug}.csv", heading, rows)
 
