@@ -289,15 +289,22 @@ class DayField(forms.DateField):
 
 
 class DaysForm(forms.Form):
-    """From which day, and to which, a list is shown; left out, all of it."""
+    """Which rows of a list are shown, by two days in UTC, both included; left out, of all days."""
 
-    start = DayField(required=False)
-    end = DayField(required=False)
+    start = DayField(label=_("From"), required=False)
+    end = DayField(label=_("To"), required=False)
 
     def moments(self) -> tuple[datetime | None, datetime | None]:
-        """The start of the first day and the end of the last (UTC), where they are given and can be read."""
+        """The start of the first day and the end of the last, where they are given and can be read. Call
+        `is_valid` before.
+        """
         start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
         return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Is less than the whole list asked for?"""
+        return any(self.cleaned_data.values())
 
 
 class NewApiKeyForm(ApiKeyForm):

@@ -14,6 +14,7 @@ from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 
 @team_page(get=Right.VIEW_AUDIT)
@@ -29,7 +30,7 @@ def audit(request: TeamRequest) -> HttpResponse:
 def audit_csv(request: TeamRequest) -> HttpResponseBase:
     """All of what is searched for, for a spreadsheet."""
     found = _found(request, AuditFilterForm(request.GET)).order_by("-at", "-pk")
-    lines = lines_of(found.iterator(), numbers=numbers_of_all(request.team))
+    lines = lines_of(streamed(found), numbers=numbers_of_all(request.team))
     rows = (
         (
             moment_cell(line.entry.at),

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from tempfile import SpooledTemporaryFile
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 
+from quota.money import credits_text, usd_text
+from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
+
+M = TypeVar("M", bound=Model)
 Row = TypeVar("Row")
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
 PART = 64 * 1024
-ROWS_AT_ONCE = 1000
 
 
 def csv_answer(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
@@ -54,16 +58,33 @@ def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
         yield writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in row])
 
 
-def batches(rows: QuerySet[Any, Row]) -> Iterator[list[Row]]:
-    """The rows in their order, so many at once: of each batch can be read what belongs to its rows."""
-    found = rows.iterator(ROWS_AT_ONCE)
-    while batch := list(islice(found, ROWS_AT_ONCE)):
-        yield batch
+def safe_cell(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def moment_cell(at: datetime | None) -> str:
-    """ISO 8601 in UTC, to the second; empty where there is none."""
-    return at.isoformat(timespec="seconds") if at else ""
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A cell with a number of ours, exact: a minus before it makes no formula of it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def usd_cell(nanousd: int | None) -> Number | None:
+    """Dollars, with at least two decimals; an empty cell for None."""
+    return None if nanousd is None else Number(usd_text(nanousd).replace("$", "").replace(",", ""))
+
+
+def credits_cell(nanousd: int) -> Number:
+    return Number(credits_text(nanousd))
+
+
+def moment_cell(moment: datetime | None) -> str:
+    """To the second; an empty cell for None."""
+    return "" if moment is None else moment.isoformat(timespec="seconds")
 
 
 def yes_cell(answer: bool) -> str:
@@ -71,9 +92,11 @@ def yes_cell(answer: bool) -> str:
     return _("Yes") if answer else _("No")
 
 
-def safe_cell(text: str) -> str:
-    """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def batches(rows: QuerySet[M, Row]) -> Iterator[list[Row]]:
+    """The rows in their order, by one query, so many at once: of a batch can be read what belongs to it."""
+    found = streamed(rows)
+    while batch := list(islice(found, ROWS_AT_ONCE)):
+        yield batch
 
 
 class _Spool:

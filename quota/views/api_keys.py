@@ -10,8 +10,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell
-from quota.forms import ApiKeyForm, NewApiKeyForm, plain_usd
+from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, usd_cell
+from quota.forms import ApiKeyForm, NewApiKeyForm
 from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
 from teams.errors import KeyInvalid, KeyRootMissing
@@ -69,11 +69,11 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
     return csv_answer_of_one_read(f"api-keys-{request.team.slug}.csv", heading, rows)
 
 
-def _cells(state: ApiKeyState) -> tuple[str, ...]:
+def _cells(state: ApiKeyState) -> tuple[object, ...]:
     key, text = state.key, state.text
     return (
         *(key.name, text.prefix, key.membership.user.email),
-        *(plain_usd(state.month_used), plain_usd(key.month_cap_nanousd)),
+        *(usd_cell(state.month_used), usd_cell(key.month_cap_nanousd)),
         *(moment_cell(text.last_used_at), moment_cell(key.expires_at), str(state.state.label)),
     )
 

@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, yes_cell
-from quota.forms import InvitationForm, ManyInvitationsForm, plain_credits
+from quota.api.csv_answers import batches, credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import (
     Shown,
@@ -100,7 +100,7 @@ def _cells(row: Invitation, at: datetime, plans: dict[str, str]) -> tuple[object
     return (
         *(row.email, row.invited_by.email, row.get_role_display()),
         plans.get(row.seat_plan_code, row.seat_plan_code),
-        *(yes_cell(row.gives_credits), "" if cap is None else plain_credits(cap)),
+        *(yes_cell(row.gives_credits), None if cap is None else credits_cell(cap)),
         *(moment_cell(row.sent_at), row.times_sent, moment_cell(row.expires_at)),
         *(str(state_of(row, at).label), moment_cell(row.accepted_at or row.revoked_at)),
     )

@@ -14,8 +14,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, yes_cell
-from quota.forms import CapForm, PlanForm, plain_credits
+from quota.api.csv_answers import batches, credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import RosterRow, Shown, members_of, rows_of
 from quota.selectors.seats import holdings_of, plan_counts
@@ -84,7 +84,7 @@ def _cells(row: RosterRow) -> tuple[object, ...]:
         *(row.seat_number or "", row.plan.name if row.plan else ""),
         _("Revoked") if row.key is None or row.key.revoked_at else row.key.prefix,
         *(moment_cell(row.used_at), yes_cell(access.allowed)),
-        "" if cap is None or not access.allowed else plain_credits(cap),
+        None if cap is None or not access.allowed else credits_cell(cap),
     )
 
 

@@ -21,6 +21,7 @@ from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -111,7 +112,6 @@ def own_refused(request: TeamRequest) -> HttpResponse:
     page = page_of(_found(form, refused), request)
     context = {
         "form": form,
-        "is_filtered": any(form.cleaned_data.values()),
         "page": page,
         "rows": [(call, EXPLAINED.get(call.code, OTHER)) for call in page.rows],
         "counts": [(code, EXPLAINED.get(code, OTHER), count) for code, count in refused.counts.items()],
@@ -130,7 +130,7 @@ def refused_csv(request: TeamRequest) -> HttpResponseBase:
         *(gettext("When (UTC)"), gettext("Model"), gettext("Why")),
         *(gettext("Detail"), gettext("Code"), gettext("What helps")),
     )
-    rows = (_cells(call) for call in found.iterator())
+    rows = (_cells(call) for call in streamed(found))
     return csv_answer_of_one_read(f"refused-{request.team.slug}.csv", heading, rows)
 
 

@@ -13,8 +13,15 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, yes_cell
-from quota.forms import GrantCreditsForm, plain_credits
+from quota.api.csv_answers import (
+    Number,
+    batches,
+    credits_cell,
+    csv_answer_of_one_read,
+    moment_cell,
+    yes_cell,
+)
+from quota.forms import GrantCreditsForm
 from quota.models import CreditAccess, CreditRequest, SeatRequest
 from quota.money import credits_words
 from quota.selectors.credits import team_balance, team_credits
@@ -85,23 +92,25 @@ def _all_found(request: TeamRequest) -> Iterator[AnyRequest]:
 
 def _cells(row: AnyRequest, names: Mapping[str, str]) -> tuple[object, ...]:
     user = row.membership.user
+    asked: list[object]
+    given: list[object]
     if isinstance(row, SeatRequest):
-        asked = (_("Seat"), names.get(row.plan_code, row.plan_code), "")
-        given = (row.seat.number if row.seat else "", names.get(row.seat_plan_code, row.seat_plan_code))
-        access: tuple[str, ...] = ("", "")
+        asked = [_("Seat"), names.get(row.plan_code, row.plan_code), ""]
+        seat = row.seat.number if row.seat else ""
+        given = [seat, names.get(row.seat_plan_code, row.seat_plan_code), "", ""]
     else:
-        asked = (_("Credits"), "", _credits(row.wanted_nanousd))
-        given = ("", "")
-        access = (_credits(row.month_cap_nanousd), yes_cell(row.overflow == "allow") if row.granted else "")
+        asked = [_("Credits"), "", _credits(row.wanted_nanousd)]
+        also = yes_cell(row.overflow == "allow") if row.granted else ""
+        given = ["", "", _credits(row.month_cap_nanousd), also]
     return (
         *(user.name, user.email, *asked, row.message, moment_cell(row.created_at)),
-        *("" if row.granted is None else yes_cell(row.granted), *given, *access),
+        *("" if row.granted is None else yes_cell(row.granted), *given),
         *(row.closed_by.email if row.closed_by else "", moment_cell(row.closed_at)),
     )
 
 
-def _credits(nanousd: int | None) -> str:
-    return "" if nanousd is None else plain_credits(nanousd)
+def _credits(nanousd: int | None) -> Number | None:
+    return None if nanousd is None else credits_cell(nanousd)
 
 
 def _asked_for(request: TeamRequest) -> tuple[Kind, Shown]:

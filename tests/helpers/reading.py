@@ -31,6 +31,16 @@ def read(client: Client, url: str) -> str:
     return words(response)
 
 
+def lines(client: Client, url: str, name: str | None = None) -> list[str]:
+    """The lines of a CSV that is downloaded, under this name."""
+    response = client.get(url)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/csv; charset=utf-8"), url
+    named = response.headers["Content-Disposition"]
+    assert name is None or named == f'attachment; filename="{name}"'
+    text: str = response.getvalue().decode()
+    return text.splitlines()
+
+
 def submit(client: Client, url: str, **data: object) -> str:
     """Posts a form that leads on to another page, and gives that page's words: the message is among them."""
     response = client.post(url, data, follow=True)

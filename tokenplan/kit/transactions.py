@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet
 
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.replica import go_to_primary
+
+M = TypeVar("M", bound=Model)
+Row = TypeVar("Row")
 
 # How long the database lets anything take, in milliseconds. A service sets them for its own transaction; what
 # sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions
@@ -47,6 +52,19 @@ def one_transaction(
                 f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
             )
         yield
+
+
+# Rows that are in memory at once, where all of a query are read.
+ROWS_AT_ONCE = 1000
+
+
+def streamed(rows: QuerySet[M, Row]) -> Iterator[Row]:
+    """The rows, by one query and in constant memory however many they are: they are read as they are taken,
+    and until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
+    """
+    with one_transaction(reads_from=rows.db):
+        # `iterator()` would keep a cursor open beyond a transaction, so settings forbid it one.
+        yield from rows._iterator(use_chunked_fetch=True, chunk_size=ROWS_AT_ONCE)  # type: ignore[attr-defined]
 
 
 _OF_ROLE = """

@@ -116,7 +116,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     batch = make(owner, "batch", cap=12 * USD + USD // 2)
     revoked, expired, _nobodys = (make(ann, name) for name in ("revoked", "=old", "nobody's"))
     api_keys.revoke_api_key(key=revoked, at=T0, by=owner.user)
-    ApiKey.objects.filter(pk=expired.pk).update(expires_at=T0)
+    ApiKey.objects.filter(pk=expired.pk).update(created_at=T0 - timedelta(days=1), expires_at=T0)
     client = signed_in(owner)
 
     def found(query: str) -> list[str]:
@@ -129,9 +129,9 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     def asked(query: str) -> str:
         return client.get(f"{keys_at(team)}?{query}").content.decode()
 
-    assert found("") == found("show=x") == ["nobody's", "'=old", "revoked", "batch"]
+    assert found("") == found("show=x") == ["nobody's", "revoked", "batch", "'=old"]
     assert found("q=BAT") == found(f"q={owner.user.email}") == ["batch"]
-    assert found("q=ann%40") == ["nobody's", "'=old", "revoked"]
+    assert found("q=ann%40") == ["nobody's", "revoked", "'=old"]
     assert found("show=works") == ["nobody's", "batch"]
     assert found("show=revoked") == ["revoked"]
     assert found("show=expired") == ["'=old"]
@@ -141,7 +141,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     assert "No key is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
     assert f'href="{keys_at(team)}file/?q=old"' in asked("q=old")
     ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
-    ApiKeyMonth.objects.create(team=team, api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
+    ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
     text = batch.texts.get()
     answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode()
     assert text_of(batch) not in answer

@@ -198,11 +198,12 @@ def test_the_file_of_requests_has_what_was_asked_and_what_was_given(as_user: AsU
     team = answered_and_open()
     eve = make_member(team, make_user("eve@example.com"))
     ann = owner_of(team).user
-    for wanted, cap in ((None, 2_000 * CREDIT), (CREDIT, None)):
+    for quarter, wanted, cap in ((2, None, 2_000 * CREDIT), (3, CREDIT, None)):
         row = request_credits(membership=eve, wanted_nanousd=wanted, message="", at=T0, by=eve.user)
-        CreditAccess.objects.filter(membership=eve).delete()
         overflow = "allow" if cap else "never"
-        grant_credit_request(request=row, overflow=overflow, month_cap_nanousd=cap, at=T0 + HOUR, by=ann)
+        grant_credit_request(
+            request=row, overflow=overflow, month_cap_nanousd=cap, at=T0 + quarter * HOUR / 4, by=ann
+        )
         CreditAccess.objects.filter(membership=eve).delete()
     wanted_seat = request_seat(membership=eve, plan_code="max", message="", at=T0, by=eve.user)
     seat = make_seat(team, make_plan("plus"))
@@ -221,18 +222,18 @@ def test_the_file_of_requests_has_what_was_asked_and_what_was_given(as_user: AsU
     )
     open_ones = [
         ",mia@example.com,Seat,Max,,'=1+1,…,,,,,,,",
-        ",mia@example.com,Credits,,5000,,…,,,,,,,",
+        ",mia@example.com,Credits,,5000.000,,…,,,,,,,",
     ]
     answered = [
-        ",bob@example.com,Credits,,5000,,…,No,,,,,ann@example.com,2026-06-03T12:02:00+00:00",
-        ",eve@example.com,Credits,,1,,…,Yes,,,,No,ann@example.com,2026-06-03T11:02:00+00:00",
-        ",eve@example.com,Credits,,,,…,Yes,,,2000,Yes,ann@example.com,2026-06-03T11:02:00+00:00",
+        ",bob@example.com,Credits,,5000.000,,…,No,,,,,ann@example.com,2026-06-03T12:02:00+00:00",
         ",bob@example.com,Seat,Max,,'=1+1,…,No,,,,,ann@example.com,2026-06-03T11:02:00+00:00",
+        ",eve@example.com,Credits,,1.000,,…,Yes,,,,No,ann@example.com,2026-06-03T10:47:00+00:00",
+        ",eve@example.com,Credits,,,,…,Yes,,,2000.000,Yes,ann@example.com,2026-06-03T10:32:00+00:00",
         ",eve@example.com,Seat,Max,,,…,Yes,1,Plus,,,ann@example.com,…",
     ]
     assert lines("") == [heading, *open_ones, *answered]
     assert lines("show=open&kind=credits") == [heading, open_ones[1]]
-    assert lines("show=answered&kind=seats") == [heading, *answered[3:]]
+    assert lines("show=answered&kind=seats") == [heading, answered[1], answered[4]]
 
 
 def test_answers_beyond_the_last_ones_come_in_pages(as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
