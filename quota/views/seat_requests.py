@@ -142,7 +142,7 @@ def show_inbox(request: TeamRequest, forms: Mapping[int, GrantCreditsForm]) -> H
         "kinds": Kind.choices,
         "shown": shown,
         "choices": Shown.choices,
-        "for_seats": waiting_for_seats(team, at, slice(max(first, 0), last)),
+        "for_seats": waiting_for_seats(team, at, slice(max(first, 0), min(last, seats))),
         "for_credits": [
             WaitingForCredits(row, access[row.membership_id], forms.get(row.pk) or _form(row))
             for row in of_credits

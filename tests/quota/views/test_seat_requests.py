@@ -168,6 +168,7 @@ def test_requests_are_found_by_kind_and_by_whether_they_are_answered(as_user: As
 
     assert found("") == found("kind=x&show=x") == [True, True, True, True]
     assert found("kind=seats") == [True, False, True, False]
+    assert found("kind=credits") == [False, True, False, True]
     assert found("show=open") == [True, True, False, False]
     assert found("show=answered") == [False, False, True, True]
     assert found("show=answered&kind=credits") == [False, False, False, True]
