@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.http import QueryDict
@@ -14,6 +15,9 @@ from quota.forms import DayField, DaysForm, midnight
 from quota.selectors.ledger import KINDS
 from quota.selectors.usage_filter import Payer
 from quota.selectors.usage_series import Group
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 LONGEST_RANGE = timedelta(days=366)
 LONGEST_BY_HOUR = timedelta(days=7)
@@ -141,3 +145,15 @@ class UsageForm(ChargesForm):
         """None: by who paid."""
         name = self.cleaned_data["group"]
         return None if name == self.BY_PAYER else Group(name)
+
+
+class RefusedForm(DaysForm):
+    """Which of one's refused calls are shown; left out, all of them."""
+
+    reason = forms.ChoiceField(required=False)
+    model = forms.CharField(max_length=100, required=False, widget=forms.TextInput(attrs={"type": "search"}))
+
+    def __init__(self, data: QueryDict, reasons: Iterable[tuple[str, StrOrPromise]]) -> None:
+        """`reasons` that occur: the code of each, and what it means."""
+        super().__init__(data)
+        self.fields["reason"].choices = [("", _("Every reason")), *reasons]  # type: ignore[attr-defined]

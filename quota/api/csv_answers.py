@@ -6,11 +6,19 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from tempfile import SpooledTemporaryFile
+from typing import TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
+from django.utils.translation import gettext as _
 
 from quota.money import credits_text, usd_text
+from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
+
+M = TypeVar("M", bound=Model)
+Row = TypeVar("Row")
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
@@ -77,6 +85,18 @@ def credits_cell(nanousd: int) -> Number:
 def moment_cell(moment: datetime | None) -> str:
     """To the second; an empty cell for None."""
     return "" if moment is None else moment.isoformat(timespec="seconds")
+
+
+def yes_cell(answer: bool) -> str:
+    """In the reader's language."""
+    return _("Yes") if answer else _("No")
+
+
+def batches(rows: QuerySet[M, Row]) -> Iterator[list[Row]]:
+    """The rows in their order, by one query, so many at once: of a batch can be read what belongs to it."""
+    found = streamed(rows)
+    while batch := list(islice(found, ROWS_AT_ONCE)):
+        yield batch
 
 
 class _Spool:

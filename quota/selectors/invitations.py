@@ -1,4 +1,4 @@
-"""A Team's open invitations, and what becomes of lines that ask for more."""
+"""A Team's invitations, and what becomes of lines that ask for more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
-from django.db.models import Count
+from django.db import models
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from quota.invitation_lines import Line
 from quota.models import Plan
@@ -18,6 +20,17 @@ from quota.selectors.seats import plan_counts
 from teams.models import Invitation, Membership, Team
 from teams.permissions import with_inviters
 from teams.querysets import InvitationQuerySet
+
+
+class Shown(models.TextChoices):
+    """Which invitations a list shows. But for the first, each is a state that an invitation is in."""
+
+    OPEN = "", _lazy("All open")
+    VALID = "valid", _lazy("Can be accepted")
+    EXPIRED = "expired", _lazy("Expired")
+    VOID = "void", _lazy("No longer works")
+    ACCEPTED = "accepted", _lazy("Accepted")
+    REVOKED = "revoked", _lazy("Revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +64,40 @@ def people_counts(team: Team) -> PeopleCounts:
     )
 
 
-def invitations_found(team: Team, *, search: str = "") -> InvitationQuerySet:
-    """The open invitations with this text in the address, the last one sent first, with who invited, and
-    whether they still may.
+def invitations_found(
+    team: Team, at: datetime, *, search: str = "", shown: str = Shown.OPEN
+) -> InvitationQuerySet:
+    """The invitations with this text in the address that are `shown`, the last one sent first, with who
+    invited, and whether they still may. What is no `Shown` is those that are open.
     """
-    rows = with_inviters(Invitation.objects.for_team(team).open()).select_related("invited_by")
+    rows = with_inviters(Invitation.objects.for_team(team)).select_related("invited_by")
+    match shown:
+        case Shown.ACCEPTED:
+            rows = rows.exclude(accepted_at=None)
+        case Shown.REVOKED:
+            rows = rows.exclude(revoked_at=None)
+        case Shown.VOID:
+            rows = rows.open().filter(Q(inviter_may=False))
+        case Shown.EXPIRED:
+            rows = rows.open().filter(Q(inviter_may=True), expires_at__lte=at)
+        case Shown.VALID:
+            rows = rows.open().filter(Q(inviter_may=True), expires_at__gt=at)
+        case _:
+            rows = rows.open()
     if search:
         rows = rows.filter(email__contains=search.lower())
     return rows.order_by("-sent_at", "pk")
+
+
+def state_of(invitation: Invitation, at: datetime) -> Shown:
+    """Of one that was found."""
+    if invitation.accepted_at:
+        return Shown.ACCEPTED
+    if invitation.revoked_at:
+        return Shown.REVOKED
+    if not getattr(invitation, "inviter_may", False):
+        return Shown.VOID
+    return Shown.EXPIRED if invitation.expires_at <= at else Shown.VALID
 
 
 def plans_to_promise() -> dict[str, str]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
-from django.db.models import Q
+from django.db import models
+from django.db.models import Q, QuerySet, Value
+from django.utils.translation import gettext_lazy as _
 
 from quota.models import CreditRequest, Entitlement, Plan, SeatRequest
+from quota.querysets import CreditRequestQuerySet, SeatRequestQuerySet
 from quota.selectors.seats import SeatState, free_seats, plan_counts, states_of
 from teams.models import Membership, Seat, SeatHolding, Team
 
@@ -19,6 +23,24 @@ OFFERED = 20
 ALL = slice(None)
 
 AnyRequest = SeatRequest | CreditRequest
+# When it was answered, its id, and its `Kind`.
+Answered: TypeAlias = tuple[datetime, int, str]
+
+
+class Kind(models.TextChoices):
+    """What a list of requests shows those for."""
+
+    ALL = "", _("For seats and Credits")
+    SEATS = "seats", _("For a seat")
+    CREDITS = "credits", _("For Credits")
+
+
+class Shown(models.TextChoices):
+    """Which requests a list shows."""
+
+    ALL = "", _("Open and answered")
+    OPEN = "open", _("To answer")
+    ANSWERED = "answered", _("Answered")
 
 
 @dataclass(slots=True)
@@ -100,8 +122,7 @@ def _sort(own: OwnRequests, row: AnyRequest) -> None:
 
 def waiting_for_seats(team: Team, at: datetime, shown: slice = ALL) -> list[WaitingForSeat]:
     """The Team's open requests for seats, the oldest first; of these what is `shown`."""
-    found = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
-    rows = list(found.order_by("created_at", "pk")[shown])
+    rows = list(open_for_seats(team)[shown])
     if not rows:
         return []
     # Of a Team of thousands, the seats that matter here are few: some free ones, and those of who asks.
@@ -118,18 +139,25 @@ def waiting_for_seats(team: Team, at: datetime, shown: slice = ALL) -> list[Wait
 
 def asking(team: Team, limit: int) -> list[AnyRequest]:
     """Who waits longest for an answer: for a seat, or for Credits."""
-    seats = SeatRequest.objects.for_team(team).open().select_related("membership__user")
-    rows: list[AnyRequest] = [
-        *seats.order_by("created_at", "pk")[:limit],
-        *waiting_for_credits(team, slice(limit)),
-    ]
+    rows: list[AnyRequest] = [*open_for_seats(team)[:limit], *open_for_credits(team)[:limit]]
     return sorted(rows, key=lambda row: row.created_at)[:limit]
 
 
-def waiting_for_credits(team: Team, shown: slice = ALL) -> list[CreditRequest]:
-    """The Team's open requests for Credits, the oldest first; of these what is `shown`."""
+def open_for_seats(team: Team) -> SeatRequestQuerySet:
+    """The Team's open requests for seats, the oldest first."""
+    rows = SeatRequest.objects.for_team(team).open().select_related("membership__user", "membership__team")
+    return rows.order_by("created_at", "pk")
+
+
+def open_for_credits(team: Team) -> CreditRequestQuerySet:
+    """The Team's open requests for Credits, the oldest first."""
     rows = CreditRequest.objects.for_team(team).open().select_related("membership__user")
-    return list(rows.order_by("created_at", "pk")[shown])
+    return rows.order_by("created_at", "pk")
+
+
+def waiting_for_credits(team: Team, shown: slice = ALL) -> list[CreditRequest]:
+    """Of the Team's open requests for Credits what is `shown`."""
+    return list(open_for_credits(team)[shown])
 
 
 def open_requests(team: Team) -> int:
@@ -137,23 +165,37 @@ def open_requests(team: Team) -> int:
     return sum(open_by_kind(team))
 
 
-def open_by_kind(team: Team) -> tuple[int, int]:
-    """How many wait that ask for a seat, and for Credits."""
-    of_credits = CreditRequest.objects.for_team(team).open().count()
-    return SeatRequest.objects.for_team(team).open().count(), of_credits
-
-
-def answered_in(team: Team, limit: int) -> list[AnyRequest]:
-    """The last answers of the Team, the latest first."""
-    seats = (
-        SeatRequest.objects.for_team(team).answered().select_related("membership__user", "closed_by", "seat")
+def open_by_kind(team: Team, kind: str = Kind.ALL) -> tuple[int, int]:
+    """How many wait that ask for a seat, and for Credits; none of another kind than this."""
+    return (
+        0 if kind == Kind.CREDITS else open_for_seats(team).count(),
+        0 if kind == Kind.SEATS else open_for_credits(team).count(),
     )
-    of_credits = CreditRequest.objects.for_team(team).answered()
-    rows: list[AnyRequest] = [
-        *seats[:limit],
-        *of_credits.select_related("membership__user", "closed_by")[:limit],
-    ]
-    return sorted(rows, key=_newest)[:limit]
+
+
+def answered_of(team: Team, kind: str = Kind.ALL) -> QuerySet[Any, Answered]:
+    """All answers of the Team to requests of this kind, the latest first, for `answered_rows`."""
+    seats = SeatRequest.objects.for_team(team).answered().order_by()
+    of_credits = CreditRequest.objects.for_team(team).answered().order_by()
+    columns = ("closed_at", "pk", "kind")
+    by_kind: dict[str, QuerySet[Any, Any]] = {
+        Kind.SEATS: seats.annotate(kind=Value(Kind.SEATS.value)).values_list(*columns),
+        Kind.CREDITS: of_credits.annotate(kind=Value(Kind.CREDITS.value)).values_list(*columns),
+    }
+    first, *others = [by_kind[kind]] if kind in by_kind else by_kind.values()
+    return first.union(*others, all=True).order_by("-closed_at", "-pk", "kind")
+
+
+def answered_rows(answered: Iterable[Answered]) -> list[AnyRequest]:
+    """The requests themselves, in this order, with who asked and who answered."""
+    keys = [(kind, pk) for _at, pk, kind in answered]
+    seats = SeatRequest.objects.select_related("membership__user", "closed_by", "seat")
+    of_credits = CreditRequest.objects.select_related("membership__user", "closed_by")
+    by_kind: dict[str, dict[int, AnyRequest]] = {
+        Kind.SEATS: {**seats.in_bulk([pk for kind, pk in keys if kind == Kind.SEATS])},
+        Kind.CREDITS: {**of_credits.in_bulk([pk for kind, pk in keys if kind == Kind.CREDITS])},
+    }
+    return [by_kind[kind][pk] for kind, pk in keys]
 
 
 def _newest(row: AnyRequest) -> tuple[float, int]:

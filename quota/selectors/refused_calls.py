@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from quota.models import RefusalCount, RefusedCall
+from quota.querysets import RefusedCallQuerySet
 from teams.models import Membership, SubscriptionKey
 
 
@@ -15,7 +16,7 @@ from teams.models import Membership, SubscriptionKey
 class Refused:
     """`calls` are those that are remembered whole; `counts` how many there were by code, the most first."""
 
-    calls: QuerySet[RefusedCall]
+    calls: RefusedCallQuerySet
     counts: dict[str, int]
 
 
@@ -28,3 +29,25 @@ def refused_calls(membership: Membership, since: datetime) -> Refused:
     return Refused(
         RefusedCall.objects.since(since).filter(**of_texts), dict(by_code.values_list("code", "total"))
     )
+
+
+def calls_found(
+    calls: RefusedCallQuerySet,
+    *,
+    code: str = "",
+    model: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> RefusedCallQuerySet:
+    """Of these calls those with this code, with this text in the model's name, in any case, from `since` and
+    before `until`.
+    """
+    if code:
+        calls = calls.filter(code=code)
+    if model:
+        calls = calls.filter(model__icontains=model)
+    if since is not None:
+        calls = calls.filter(at__gte=since)
+    if until is not None:
+        calls = calls.filter(at__lt=until)
+    return calls

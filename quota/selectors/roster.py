@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, When
+from django.db.models import Case, Exists, Max, OuterRef, Subquery, When
 from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
+from quota.querysets import UsageEventQuerySet
 from quota.selectors.seat_use import idle_holdings, near_limit
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 from teams.querysets import MembershipQuerySet
@@ -39,7 +40,8 @@ class RosterRow:
     """A live member.
 
     `plan` is that of the seat held now, None without a seat that works; `key` is the current text's row,
-    revoked or not; `month_used` is in nano-dollars, of the calendar month in UTC.
+    revoked or not; `used_at` is when the key was last used, in any of its texts, or None where it never was;
+    `month_used` is in nano-dollars, of the calendar month in UTC.
     """
 
     membership: Membership
@@ -47,6 +49,7 @@ class RosterRow:
     seat_number: int | None
     plan: PlanTerms | None
     key: SubscriptionKey | None
+    used_at: datetime | None
     access: CreditAccess
     month_used: int
 
@@ -67,7 +70,6 @@ def members_of(
         members = members.named_like(search)
     holdings = SeatHolding.objects.current().filter(membership=OuterRef("pk"))
     used = SubscriptionKey.objects.filter(membership=OuterRef("pk"), last_used_at__isnull=False)
-    charged = UsageEvent.objects.filter(membership=OuterRef("pk"))
     match shown:
         case Shown.MANAGERS:
             members = members.managers()
@@ -80,7 +82,7 @@ def members_of(
         case Shown.IDLE:
             members = members.filter(Exists(idle_holdings(team, at).filter(membership=OuterRef("pk"))))
         case Shown.UNUSED_KEY:
-            members = members.filter(~Exists(used), ~Exists(charged))
+            members = members.filter(~Exists(used), ~Exists(_charged()))
     rank = Case(*(When(role=role, then=place) for role, place in ORDER.items()), default=len(ORDER))
     return members.order_by(rank, "user__email", "pk")
 
@@ -94,6 +96,7 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     keys = {
         row.membership_id: row for row in SubscriptionKey.objects.current().filter(membership__in=members)
     }
+    used_at = _used_at(members)
     accesses = CreditAccess.objects.of(members)
     month = at.date().replace(day=1)
     used = dict(
@@ -108,8 +111,24 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
             seat_number=held[member.pk].number if member.pk in held else None,
             plan=plans.get(held[member.pk].pk) if member.pk in held else None,
             key=keys.get(member.pk),
+            used_at=used_at.get(member.pk),
             access=accesses[member.pk],
             month_used=used.get(member.pk, 0),
         )
         for member in members
     ]
+
+
+def _used_at(members: Sequence[Membership]) -> dict[int, datetime]:
+    """When their keys were last used, by membership id, of those whose were."""
+    texts = SubscriptionKey.objects.filter(membership__in=members, last_used_at__isnull=False)
+    found = dict(texts.order_by().values_list("membership").annotate(Max("last_used_at")))
+    # Usage that was reported in bulk leaves no mark on the key.
+    unmarked = Membership.objects.filter(pk__in=[row.pk for row in members if row.pk not in found])
+    last = Subquery(_charged().order_by("-occurred_at").values("occurred_at")[:1])
+    return found | dict(unmarked.annotate(last=last).exclude(last=None).values_list("pk", "last"))
+
+
+def _charged() -> UsageEventQuerySet:
+    """What a member, of an outer query, was charged for by the Subscription Key."""
+    return UsageEvent.objects.filter(membership=OuterRef("pk"), api_key=None)

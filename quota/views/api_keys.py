@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, usd_cell
 from quota.forms import ApiKeyForm, NewApiKeyForm
-from quota.selectors.api_keys import ApiKeyState, keys_for, state_of, states_of
+from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
 from teams.errors import KeyInvalid, KeyRootMissing
 from teams.forms import RotateForm
 from teams.permissions import Right, api_key_of
+from teams.querysets import ApiKeyQuerySet
 from teams.services import api_keys as service
 from teams.services.keys import reveal_key
 from teams.views.base import TeamRequest, show, show_fresh, team_page
 from teams.views.proof import needs_proof
 from tokenplan.kit.pages import attempt, attempt_form, page_of
+from tokenplan.kit.text import searched
 
 
 @team_page(get=Right.MAKE_API_KEYS, post=Right.MAKE_API_KEYS)
 @needs_proof("POST")
 def api_keys(request: TeamRequest) -> HttpResponse:
-    """The keys that the member sees, the newest first, and a form for another one."""
+    """The keys that the member sees, or searches for, the newest first, and a form for another one."""
     form = NewApiKeyForm(request.POST if request.method == "POST" else None)
     at = timezone.now()
     if request.method == "POST":
@@ -37,15 +41,47 @@ def api_keys(request: TeamRequest) -> HttpResponse:
         )
         if made:
             return redirect("team-api-key-show", request.team.slug, made.value.pk)
-    page = page_of(keys_for(request.membership), request, moment="created_at")
+    page = page_of(_found(request, at), request, moment="created_at")
+    search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
     context = {
         "form": form,
         "page": page,
         "states": states_of(page.rows, at),
+        "search": search,
+        "shown": shown if shown in Shown.values else Shown.ALL,
+        "choices": Shown.choices,
+        "is_filtered": bool(search or shown in Shown.values[1:]),
         "balance": api_balance(request.team, at),
-        "now": at,
     }
     return show(request, "quota/api_keys.html", context, status=422 if form.errors else 200)
+
+
+@team_page(get=Right.MAKE_API_KEYS)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
+    """All of those that are searched for, for a spreadsheet."""
+    at = timezone.now()
+    found = batches(_found(request, at).order_by("-created_at", "-pk"))
+    rows = (_cells(state) for keys in found for state in states_of(keys, at))
+    heading = (
+        *(_("Name"), _("Starts with"), _("Made by"), _("Used this month (USD)"), _("Cap a month (USD)")),
+        *(_("Last used (UTC)"), _("Expires (UTC)"), _("State")),
+    )
+    return csv_answer_of_one_read(f"api-keys-{request.team.slug}.csv", heading, rows)
+
+
+def _cells(state: ApiKeyState) -> tuple[object, ...]:
+    key, text = state.key, state.text
+    return (
+        *(key.name, text.prefix, key.membership.user.email),
+        *(usd_cell(state.month_used), usd_cell(key.month_cap_nanousd)),
+        *(moment_cell(text.last_used_at), moment_cell(key.expires_at), str(state.state.label)),
+    )
+
+
+def _found(request: TeamRequest, at: datetime) -> ApiKeyQuerySet:
+    """Those that the list's form asks for."""
+    search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
+    return keys_found(request.membership, at, search=search, shown=shown)
 
 
 @team_page(get=Right.MAKE_API_KEYS, post=Right.MAKE_API_KEYS)
@@ -58,7 +94,7 @@ def api_key(request: TeamRequest, pk: int) -> HttpResponse:
         form, lambda: service.change_api_key(key=key, at=at, by=request.user, **form.cleaned_data)
     ):
         return redirect("team-api-keys", request.team.slug)
-    context = {"form": form, "state": state_of(key, at), "now": at}
+    context = {"form": form, "state": state_of(key, at)}
     return show(request, "quota/api_key.html", context, status=422 if form.errors else 200)
 
 

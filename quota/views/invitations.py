@@ -1,4 +1,4 @@
-"""Inviting people by e-mail, one or many: the Team's open invitations, and the page that their links open."""
+"""Inviting people by e-mail, one or many: the Team's invitations, and the page that their links open."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from quota.api.csv_answers import batches, credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
-from quota.selectors.invitations import invitations_found, plans_to_promise, problems_of, promised_seats
+from quota.selectors.invitations import (
+    Shown,
+    invitations_found,
+    plans_to_promise,
+    problems_of,
+    promised_seats,
+    state_of,
+)
 from quota.selectors.member_requests import plan_names
 from quota.services import invitations as service
 from quota.services.bulk_actions import start_inviting
@@ -28,6 +37,7 @@ from quota.views.members import PAGE_SIZE, to_bulk_action
 from teams.errors import InvitationNotUsable, InviterMayNotInvite
 from teams.models import Invitation, Role, User
 from teams.permissions import Right, may, right_to_invite
+from teams.querysets import InvitationQuerySet
 from teams.services import invitations as of_teams
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
@@ -39,7 +49,7 @@ from tokenplan.kit.text import searched
 
 @team_page(get=Right.INVITE, post=Right.INVITE)
 def invitations(request: TeamRequest) -> HttpResponse:
-    """The open invitations, and a form for a new one."""
+    """The open invitations, or those that are searched for, and a form for a new one."""
     at = timezone.now()
     form = InvitationForm(plans_to_promise(), _roles(request), request.POST or None)
     if request.method == "POST" and attempt_form(
@@ -56,17 +66,50 @@ def invitations(request: TeamRequest) -> HttpResponse:
         enqueue(deliver_mail)
         messages.success(request, _("%(address)s is invited.") % {"address": form.cleaned_data["email"]})
         return redirect("team-invitations", request.team.slug)
-    search = searched(request.GET.get("q", ""))
-    found = invitations_found(request.team, search=search)
+    shown = request.GET.get("show", "")
+    page = Paginator(_found(request, at), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
-        "search": search,
+        "page": page,
+        "rows": [(row, state_of(row, at)) for row in page.object_list],
+        "search": searched(request.GET.get("q", "")),
+        "shown": shown if shown in Shown.values else Shown.OPEN,
+        "choices": Shown.choices,
+        "has_any": Invitation.objects.for_team(request.team).exists(),
         "plan_names": plan_names(),
         "promised": promised_seats(request.team, at),
-        "now": at,
     }
     return show(request, "quota/invitations.html", context, status=422 if form.errors else 200)
+
+
+@team_page(get=Right.INVITE)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def invitations_csv(request: TeamRequest) -> HttpResponseBase:
+    """All of those that are searched for, for a spreadsheet."""
+    at, plans = timezone.now(), plan_names()
+    rows = (_cells(row, at, plans) for batch in batches(_found(request, at)) for row in batch)
+    heading = (
+        *(_("E-mail address"), _("Invited by"), _("Role"), _("Promised seat")),
+        *(_("May use Credits"), _("Credits a month, at most"), _("Sent (UTC)"), _("Times sent")),
+        *(_("Valid until (UTC)"), _("State"), _("Accepted or revoked (UTC)")),
+    )
+    return csv_answer_of_one_read(f"invitations-{request.team.slug}.csv", heading, rows)
+
+
+def _cells(row: Invitation, at: datetime, plans: dict[str, str]) -> tuple[object, ...]:
+    cap = row.month_cap_nanousd
+    return (
+        *(row.email, row.invited_by.email, row.get_role_display()),
+        plans.get(row.seat_plan_code, row.seat_plan_code),
+        *(yes_cell(row.gives_credits), None if cap is None else credits_cell(cap)),
+        *(moment_cell(row.sent_at), row.times_sent, moment_cell(row.expires_at)),
+        *(str(state_of(row, at).label), moment_cell(row.accepted_at or row.revoked_at)),
+    )
+
+
+def _found(request: TeamRequest, at: datetime) -> InvitationQuerySet:
+    """Those that the list's form asks for."""
+    search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
+    return invitations_found(request.team, at, search=search, shown=shown)
 
 
 EXAMPLE = "mia@example.com\nnoah@example.com, admin\nzoe@example.com, {plan}, 5000"

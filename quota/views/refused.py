@@ -6,14 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.selectors.refused_calls import refused_calls
+from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
+from quota.models import RefusedCall
+from quota.querysets import RefusedCallQuerySet
+from quota.selectors.refused_calls import Refused, calls_found, refused_calls
 from quota.services.refusals import FORGED, KEPT_FOR
+from quota.usage_forms import RefusedForm
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.pages import page_of
+from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -98,13 +106,56 @@ EXPLAINED["invalid"] = OTHER
 
 @team_page(get=Right.USE)
 def own_refused(request: TeamRequest) -> HttpResponse:
-    """What was refused to one's own key in the last seven days, the latest first."""
+    """What was refused to one's own key in the last seven days, the latest first, or what is asked for."""
     refused = refused_calls(request.membership, timezone.now() - KEPT_FOR)
-    page = page_of(refused.calls, request)
+    form = _form(request, refused)
+    page = page_of(_found(form, refused), request)
     context = {
+        "form": form,
         "page": page,
         "rows": [(call, EXPLAINED.get(call.code, OTHER)) for call in page.rows],
-        "counts": [(EXPLAINED.get(code, OTHER), count) for code, count in refused.counts.items()],
+        "counts": [(code, EXPLAINED.get(code, OTHER), count) for code, count in refused.counts.items()],
         "forged": EXPLAINED[FORGED] if FORGED in refused.counts else None,
+        "forged_code": FORGED,
     }
     return show_fresh(request, "quota/own_refused.html", context)
+
+
+@team_page(get=Right.USE)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def refused_csv(request: TeamRequest) -> HttpResponseBase:
+    """All of what is asked for, for a spreadsheet."""
+    refused = refused_calls(request.membership, timezone.now() - KEPT_FOR)
+    found = _found(_form(request, refused), refused).order_by("-at", "-pk")
+    heading = (
+        *(gettext("When (UTC)"), gettext("Model"), gettext("Why")),
+        *(gettext("Detail"), gettext("Code"), gettext("What helps")),
+    )
+    rows = (_cells(call) for call in streamed(found))
+    return csv_answer_of_one_read(f"refused-{request.team.slug}.csv", heading, rows)
+
+
+def _cells(call: RefusedCall) -> tuple[str, ...]:
+    explained = EXPLAINED.get(call.code, OTHER)
+    why, helps = str(explained.why), str(explained.helps)
+    return (moment_cell(call.at), call.model, why, call.detail, call.code, helps)
+
+
+def _form(request: TeamRequest, refused: Refused) -> RefusedForm:
+    """Validated. Of texts with another secret there are no calls to show."""
+    codes = [code for code in refused.counts if code != FORGED]
+    form = RefusedForm(request.GET, [(code, EXPLAINED.get(code, OTHER).why) for code in codes])
+    form.is_valid()
+    return form
+
+
+def _found(form: RefusedForm, refused: Refused) -> RefusedCallQuerySet:
+    """What the form asks for; a field that cannot be read asks for nothing."""
+    since, until = form.moments()
+    asked = form.cleaned_data
+    return calls_found(
+        refused.calls,
+        code=asked.get("reason", ""),
+        model=searched(asked.get("model", "")),
+        since=since,
+        until=until,
+    )

@@ -7,14 +7,17 @@ from datetime import datetime
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, yes_cell
 from quota.forms import AssignForm
 from quota.models import Entitlement
 from quota.selectors import roster
 from quota.selectors.seats import (
+    PlanCount,
     SeatState,
     Shown,
     plan_counts,
@@ -24,9 +27,11 @@ from quota.selectors.seats import (
     states_of,
 )
 from quota.selectors.shown_bars import shown_bars
+from quota.templatetags.bars import window_share
 from quota.views.seat_changes import address_to_undo
 from teams.models import Seat, SeatHolding
 from teams.permissions import Right, member_of
+from teams.querysets import SeatQuerySet
 from teams.services import seats as service
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
@@ -46,10 +51,8 @@ def team_seats(request: TeamRequest) -> HttpResponse:
     at = timezone.now()
     search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
     plans = plan_counts(request.team, at)
-    plan = request.GET.get("plan", "")
-    plan_code = plan if plan in {count.code for count in plans} else ""
-    found = seats_found(request.team, at, search=search, plan_code=plan_code, shown=shown)
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    plan_code = _plan_code(request, plans)
+    page = Paginator(_found(request, plans, at), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "states": states_of(page.object_list, at),
         "page": page,
@@ -62,6 +65,47 @@ def team_seats(request: TeamRequest) -> HttpResponse:
         "now": at,
     }
     return show(request, "quota/seats.html", context)
+
+
+@team_page(get=Right.VIEW_MEMBERS)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def seats_csv(request: TeamRequest) -> HttpResponseBase:
+    """All of those that are searched for, for a spreadsheet."""
+    at = timezone.now()
+    found = batches(_found(request, plan_counts(request.team, at), at))
+    rows = (_cells(state) for rows in found for state in states_of(rows, at))
+    heading = (
+        *(_("Seat"), _("Plan"), _("Suspended"), _("Held by"), _("E-mail address")),
+        *(_("Used"), _("Renews (UTC)"), _("Ends (UTC)")),
+    )
+    return csv_answer_of_one_read(f"seats-{request.team.slug}.csv", heading, rows)
+
+
+def _cells(state: SeatState) -> tuple[object, ...]:
+    holder = state.holder.user if state.holder else None
+    return (
+        *(state.seat.number, state.plan.name if state.plan else "", yes_cell(state.suspended)),
+        *((holder.name, holder.email) if holder else ("", "")),
+        "; ".join(window_share(window) for window in state.windows),
+        moment_cell(state.renews_at),
+        "" if state.renews_at else moment_cell(state.ends_at),
+    )
+
+
+def _found(request: TeamRequest, plans: list[PlanCount], at: datetime) -> SeatQuerySet:
+    """Those that the list's form asks for."""
+    return seats_found(
+        request.team,
+        at,
+        search=searched(request.GET.get("q", "")),
+        plan_code=_plan_code(request, plans),
+        shown=request.GET.get("show", ""),
+    )
+
+
+def _plan_code(request: TeamRequest, plans: list[PlanCount]) -> str:
+    """What is no plan of the Team asks for all of them."""
+    asked = request.GET.get("plan", "")
+    return asked if asked in {plan.code for plan in plans} else ""
 
 
 @team_page(get=Right.VIEW_MEMBERS)

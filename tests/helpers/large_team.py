@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
 from billing.models import CreditPurchase
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, RefusedCall, UsageEvent
+from quota.models import (
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditRequest,
+    RefusedCall,
+    SeatRequest,
+    UsageEvent,
+)
 from quota.services.balance import add_to_balance
-from quota.services.credit_requests import request_credits
+from quota.services.credit_requests import decline_credit_request, request_credits
 from quota.services.refusals import remember_refusal
-from quota.services.seat_requests import request_seat
-from teams.models import AuditEntry, PersonalAccessToken, SeatHolding
+from quota.services.seat_requests import answer_request, request_seat
+from teams.models import AuditEntry, PersonalAccessToken, SeatHolding, User
 from teams.services import access_tokens, invitations
+from teams.services.memberships import end_membership
 from tests.helpers.bought import say_invoice
 from tests.helpers.copies import copies
 from tests.helpers.factories import (
@@ -58,6 +68,7 @@ class LargeTeam:
             membership=self.member, wanted_nanousd=CREDIT, message="Why not", at=T0, by=by
         )
         owner = self.owner.user
+        self.answered = self._answered(owner)
         self.invitation = invitations.invite(
             team=self.team, email="i0@example.com", role="member", by=owner, at=T0
         )
@@ -80,6 +91,19 @@ class LargeTeam:
         self.audited = list(AuditEntry.objects.for_team(self.team))
         self.last = 0
 
+    def _answered(self, by: User) -> tuple[SeatRequest, CreditRequest]:
+        """One of each kind, of who has left."""
+        left = make_member(self.team)
+        asked: dict[str, Any] = {"membership": left, "message": "", "at": T0, "by": left.user}
+        seat = request_seat(plan_code="ultra", **asked)
+        credits = request_credits(wanted_nanousd=CREDIT, **asked)
+        answer_request(request=seat, granted=False, seat=None, at=T0, by=by)
+        decline_credit_request(request=credits, at=T0, by=by)
+        end_membership(membership=left, by=None, at=T0)
+        seat.refresh_from_db()
+        credits.refresh_from_db()
+        return seat, credits
+
     def grow(self, number: int) -> None:
         """So many more of each."""
         self.last += number
@@ -95,6 +119,8 @@ class LargeTeam:
         )
         for request in (self.seat_request, self.credit_request):
             copies(request, number, membership_id=f"{member} + n")
+        for answered in self.answered:
+            copies(answered, number)
         for entry in self.audited:
             share = -(-number // len(self.audited))
             copies(entry, share, at="t.at - n * interval '1 second'")

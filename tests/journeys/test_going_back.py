@@ -34,7 +34,7 @@ def team(browser_page: Page, live_server: LiveServer) -> Team:
     return team
 
 
-def test_a_list_has_the_filter_again_that_it_is_filtered_by(
+def test_a_list_and_its_file_have_the_filter_again_that_they_are_filtered_by(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
     page = browser_page
@@ -48,11 +48,14 @@ def test_a_list_has_the_filter_again_that_it_is_filtered_by(
     plan.select_option("max")
     page.wait_for_url("**/seats/?q=1&plan=max&show=")
     expect(seats).to_contain_text("No seat")
+    file = page.get_by_role("link", name="Download as CSV")
+    expect(file).to_have_attribute("href", "/teams/acme/seats/file/?q=1&plan=max&show=")
 
     page.go_back()
     expect(seats).to_contain_text("Seat 1")
     expect(field).to_have_value("1")
     expect(plan).to_have_value("")
+    expect(file).to_have_attribute("href", "/teams/acme/seats/file/?q=1&plan=&show=")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
     expect(page.get_by_role("dialog", name="Search")).to_be_visible()  # its scripts run

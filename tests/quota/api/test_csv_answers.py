@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 
 import pytest
+from django.db import connection
 from django.http import StreamingHttpResponse
+from django.test.utils import CaptureQueriesContext
 
 from quota.api import csv_answers
 from quota.api.csv_answers import (
+    batches,
     credits_cell,
     csv_answer,
     csv_answer_of_one_read,
@@ -19,6 +22,7 @@ from quota.api.csv_answers import (
     safe_cell,
     usd_cell,
 )
+from teams.models import User
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -67,6 +71,20 @@ def test_a_row_is_asked_for_when_its_line_is_sent() -> None:
     assert (next(lines), taken) == (b"n\r\n", [])
     assert (next(lines), taken) == (b"0\r\n", [0])
     assert answer.headers["Content-Disposition"] == 'attachment; filename="x.csv"'
+
+
+@pytest.mark.django_db
+def test_rows_come_in_batches_of_one_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(csv_answers, "ROWS_AT_ONCE", 2)
+    for number in range(5):
+        User.objects.create_user(email=f"m{number}@example.com")
+    with CaptureQueriesContext(connection) as queries:
+        found = list(batches(User.objects.order_by("email").values_list("email", flat=True)))
+    assert [len(batch) for batch in found] == [2, 2, 1]
+    assert found[2] == ["m4@example.com"]
+    assert len([query for query in queries if "teams_user" in query["sql"]]) == 1
 
 
 def close(answer: StreamingHttpResponse) -> None:

@@ -9,7 +9,8 @@ import pytest
 from quota.models import SeatRequest
 from quota.selectors.member_requests import (
     FRESH,
-    answered_in,
+    answered_of,
+    answered_rows,
     open_requests,
     own_requests,
     plans_above,
@@ -122,7 +123,7 @@ def test_answers_of_both_kinds_come_the_last_first_and_are_news_for_a_while(team
 
     own = own_requests([mia])[mia.pk]
 
-    assert own.answered == answered_in(team, 9) == [second, first]
-    assert answered_in(team, 1) == [second]
+    assert own.answered == answered_rows(answered_of(team)) == [second, first]
+    assert answered_rows(answered_of(team)[:1]) == [second]
     assert own.lately(T0 + FRESH - timedelta(seconds=1)) == [second, first]
     assert own.lately(T0 + FRESH) == [second]

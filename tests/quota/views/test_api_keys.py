@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from django.test import Client
 
-from teams.models import ApiKey, Membership, Role, Team
+from quota.models import ApiKeyMonth
+from teams.models import ApiKey, ApiKeyText, Membership, Role, Team
 from teams.services import api_keys
 from teams.services.keys import reveal_key
-from tests.helpers.factories import T0, USD, make_api_key, make_member, make_team, owner_of
+from teams.services.memberships import end_membership
+from tests.helpers.factories import T0, USD, make_api_key, make_member, make_team, make_user, owner_of
 from tests.helpers.proof import prove
 from tests.helpers.reading import read, words
 
@@ -106,6 +109,56 @@ def test_a_name_and_a_cap_are_changed_and_a_key_is_revoked(team: Team) -> None:
     assert key.revoked_at == T0
     assert "Revoked" in read(client, keys_at(team))
     assert "does not exist" in words(client.post(keys_at(team, key.pk, "revoke"), follow=True))
+
+
+def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> None:
+    owner, ann = owner_of(team), make_member(team, make_user("ann@example.com"), role=Role.ADMIN)
+    batch = make(owner, "batch", cap=12 * USD + USD // 2)
+    revoked, expired, _nobodys = (make(ann, name) for name in ("revoked", "=old", "nobody's"))
+    api_keys.revoke_api_key(key=revoked, at=T0, by=owner.user)
+    ApiKey.objects.filter(pk=expired.pk).update(created_at=T0 - timedelta(days=1), expires_at=T0)
+    client = signed_in(owner)
+
+    def found(query: str) -> list[str]:
+        answer = client.get(f"{keys_at(team)}file/?{query}")
+        names = re.findall(r'-label="Starts with"><code>([^<]+)', asked(query))
+        lines = answer.getvalue().decode().splitlines()[1:]
+        assert [line.split(",")[1] for line in lines] == names
+        return [line.split(",")[0] for line in lines]
+
+    def asked(query: str) -> str:
+        return client.get(f"{keys_at(team)}?{query}").content.decode()
+
+    assert found("") == found("show=x") == ["nobody's", "revoked", "batch", "'=old"]
+    assert found("q=BAT") == found(f"q={owner.user.email}") == ["batch"]
+    assert found("q=ann%40") == ["nobody's", "revoked", "'=old"]
+    assert found("show=works") == ["nobody's", "batch"]
+    assert found("show=revoked") == ["revoked"]
+    assert found("show=expired") == ["'=old"]
+    end_membership(membership=ann, by=None, at=T0)
+    assert found("show=left") == ["nobody's"]
+    assert found("show=works&q=old") == []
+    assert "No key is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
+    assert f'href="{keys_at(team)}file/?q=old"' in asked("q=old")
+    ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
+    ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
+    text = batch.texts.get()
+    answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode()
+    assert text_of(batch) not in answer
+    assert answer.splitlines() == [
+        "Name,Starts with,Made by,Used this month (USD),Cap a month (USD),Last used (UTC),"
+        "Expires (UTC),State",
+        f"batch,{text.prefix},{owner.user.email},0.000000001,12.50,2026-06-03T10:02:00+00:00,,Works",
+    ]
+
+
+def test_a_member_takes_along_keys_of_their_own_alone(team: Team) -> None:
+    owner, member = owner_of(team), make_member(team)
+    make(owner, "of the owner")
+    api_keys.set_api_key_policy(team=team, members_make=True, at=T0, by=owner.user)
+    make(Membership.objects.select_related("team").get(pk=member.pk), "mine")
+    lines = signed_in(member).get(f"{keys_at(team)}file/").getvalue().decode().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["Name", "mine"]
 
 
 def test_members_see_and_make_keys_only_where_the_team_says_so_and_only_their_own(team: Team) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -12,10 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from quota.views.members import PAGE_SIZE
 from teams.models import Role, SeatHolding, SubscriptionKey, Team, User
+from teams.services.keys import rotate_key
+from teams.services.memberships import set_billing_right
 from tests.helpers.factories import (
     CREDIT,
     T0,
     allow_credits,
+    make_api_key,
     make_member,
     make_plan,
     make_seat,
@@ -23,7 +27,7 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import lines, read, submit, words
 from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +106,52 @@ def test_members_are_shown_by_what_they_have(team: Team, owner: Client) -> None:
     write_event(owner_of(team), 3)
     assert found(owner, "show=unused") == ["ann@example.com", "mia@example.com"]
     assert found(owner, "show=unused&q=mia") == ["mia@example.com"]
+
+
+def test_who_has_used_the_key_in_any_way_is_not_among_those_who_never_did(team: Team, owner: Client) -> None:
+    ann, bob, eve, zoe = (make_member(team, make_user(f"{name}@example.com")) for name in "abez")
+    SubscriptionKey.objects.filter(membership=ann).update(last_used_at=T0 - timedelta(days=3))
+    rotate_key(membership=ann, overlap=timedelta(0), at=T0, by=ann.user)
+    write_event(bob, 3, at=T0 - timedelta(hours=2))  # reported in bulk: the key has no mark of it
+    write_event(make_api_key(eve), 3)
+
+    page = owner.get("/teams/acme/members/")
+
+    ago = 'title="31 May 2026, 10:02 UTC">3\xa0days ago</time>'
+    assert ago in page.content.decode()
+    assert "last used 2 hours ago" in words(page)
+    unused = found(owner, "show=unused")
+    assert unused == [owner_of(team).user.email, eve.user.email, zoe.user.email]
+    assert words(page).count("never used") - 1 == len(unused)  # once it is said in the filter
+    assert f"{len(unused)} members" in read(owner, "/teams/acme/members/?show=unused")
+
+
+def test_the_file_of_members_has_all_that_were_found_and_no_formula(team: Team, owner: Client) -> None:
+    mia = make_user("mia@example.com")
+    mia.name = "=HYPERLINK(1)"
+    mia.save()
+    member = make_member(team, mia)
+    allow_credits(member, month_cap=5_000 * CREDIT + CREDIT // 2)
+    make_seat(team, make_plan("plus"), holder=member)
+    set_billing_right(membership=member, allowed=True, by=owner_of(team).user, at=T0)
+    key = member.keys.get()
+    SubscriptionKey.objects.filter(pk=key.pk).update(last_used_at=T0)
+    bob = make_member(team, make_user("bob@example.com"))
+    SubscriptionKey.objects.filter(membership=bob).update(revoked_at=T0)
+
+    page = owner.get("/teams/acme/members/?q=example&show=no-seat&page=1").content.decode()
+    assert 'href="/teams/acme/members/file/?q=example&amp;show=no-seat"' in page
+
+    assert lines(owner, "/teams/acme/members/file/?q=hyper", "members-acme.csv") == [
+        "Name,E-mail address,Role,Billing right,Member since (UTC),Seat,Plan,Key,Key last used (UTC),"
+        'May use Credits,"Credits a month, at most"',
+        f"'=HYPERLINK(1),mia@example.com,Member,Yes,2026-06-03T10:02:00+00:00,1,Plus,{key.prefix},"
+        "2026-06-03T10:02:00+00:00,Yes,5000.500",
+    ]
+    assert lines(owner, "/teams/acme/members/file/?show=no-seat&q=bob")[1:] == [
+        ",bob@example.com,Member,No,2026-06-03T10:02:00+00:00,,,Revoked,,No,"
+    ]
+    assert len(lines(owner, "/teams/acme/members/file/?")) == 4
 
 
 def test_many_members_come_in_pages_of_one_weight_and_as_many_queries(team: Team, owner: Client) -> None:

@@ -80,6 +80,55 @@ def test_texts_with_another_secret_are_counted_and_rotating_is_offered(as_user: 
     assert not RefusedCall.objects.exists()
 
 
+def refused_in_two_ways(scene: Scene) -> str:
+    """A call each, of two models on two days; the address of the page."""
+    earlier = T0 - timedelta(days=1)
+    refuse(scene, scene.desk.key, errors.ModelUnknown("@none."), earlier, "=gpt-99")
+    refuse(scene, scene.desk.key, errors.UsageOwed("40 Credits are owed."))
+    return f"/account/refused/{scene.team.slug}/"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "reason=model_unknown",
+        "model=GPT",
+        "end=2026-06-02",
+        "start=2026-06-01&end=2026-06-02&reason=nothing",
+    ],
+)
+def test_refused_calls_are_found_by_reason_model_and_day(as_user: AsUser, query: str) -> None:
+    scene = make_scene()
+    url = refused_in_two_ways(scene)
+    client = as_user(scene.owner.user)
+
+    page = client.get(f"{url}?{query}").content.decode()
+
+    table = page.partition("<tbody>")[2]
+    assert "=gpt-99" in table
+    assert "usage_owed" not in table
+    assert f'href="{url}file/?{query.replace("&", "&amp;")}"' in page
+    answer = client.get(f"{url}file/?{query}")
+    assert answer.getvalue().decode().splitlines() == [
+        "When (UTC),Model,Why,Detail,Code,What helps",
+        "2026-06-02T10:02:00+00:00,'=gpt-99,There is no model of this name on the price list.,'@none.,"
+        "model_unknown,Check the name of the model in your tool.",
+    ]
+
+
+def test_how_often_each_reason_was_leads_to_its_calls_and_what_is_not_found_leads_back(
+    as_user: AsUser,
+) -> None:
+    scene = make_scene()
+    url = refused_in_two_ways(scene)
+    client = as_user(scene.owner.user)
+
+    page = client.get(f"{url}?start=2026-06-01&before=x")
+    assert 'href="?start=2026-06-01&amp;reason=usage_owed"' in page.content.decode()
+    assert len(client.get(f"{url}file/?start=x").getvalue().splitlines()) == 3
+    assert "No refused call is found. Show all" in read(client, f"{url}?start=2026-06-03&model=gpt")
+
+
 def test_long_lists_are_paged(as_user: AsUser) -> None:
     scene = make_scene()
     for minute in range(51):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
-from quota.models import CreditRequest
+from quota.models import CreditAccess, CreditRequest
 from quota.selectors.member_requests import OFFERED
-from quota.services.credit_requests import request_credits
-from quota.services.seat_requests import request_seat
-from teams.models import AuditEntry, Mail, Role, SeatHolding, User
+from quota.services.credit_requests import decline_credit_request, grant_credit_request, request_credits
+from quota.services.seat_requests import answer_request, request_seat
+from teams.models import AuditEntry, Mail, Role, SeatHolding, Team, User
 from tests.helpers.factories import (
+    CREDIT,
     T0,
     make_member,
     make_plan,
@@ -26,6 +28,7 @@ from tests.helpers.reading import read, submit, words
 pytestmark = pytest.mark.django_db
 
 AsUser = Callable[[User], Client]
+HOUR = timedelta(hours=1)
 
 
 def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
@@ -153,6 +156,103 @@ def test_many_that_wait_come_in_pages_and_what_was_typed_is_on_its_own(as_user: 
     assert f'rel="prev" href="{url}?page=1"' in refused.content.decode()
 
 
+def test_requests_are_found_by_kind_and_by_whether_they_are_answered(as_user: AsUser) -> None:
+    scene = answered_and_open()
+    client, url = as_user(owner_of(scene).user), "/teams/acme/requests/"
+
+    def found(query: str) -> list[bool]:
+        """Whether there are Mia's open ones for a seat and Credits, and Bob's that were declined."""
+        page = read(client, f"{url}?{query}").partition("Show")[2]
+        said = ("asks for a Max seat", "asks for Credits", "· A Max seat", "· 5,000 Credits a month")
+        return [text in page for text in said]
+
+    assert found("") == found("kind=x&show=x") == [True, True, True, True]
+    assert found("kind=seats") == [True, False, True, False]
+    assert found("kind=credits") == [False, True, False, True]
+    assert found("show=open") == [True, True, False, False]
+    assert found("show=answered") == [False, False, True, True]
+    assert found("show=answered&kind=credits") == [False, False, False, True]
+    other = as_user(owner_of(make_team("Other")).user)
+    assert "No open requests. See who has no seat" in read(other, "/teams/other/requests/")
+    assert "Download as CSV" not in read(other, "/teams/other/requests/")
+    assert "No request is found. Show all" in read(other, "/teams/other/requests/?show=answered")
+
+
+def answered_and_open() -> Team:
+    """Bob's requests were declined, Mia's wait."""
+    team = make_team("Acme", owner=make_user("ann@example.com"))
+    make_plan("max")
+    bob = make_member(team, make_user("bob@example.com"))
+    mia = make_member(team, make_user("mia@example.com"))
+    ann = owner_of(team).user
+    for member in (bob, mia):
+        by = member.user
+        seat = request_seat(membership=member, plan_code="max", message="=1+1", at=T0, by=by)
+        credits = request_credits(membership=member, wanted_nanousd=5_000 * CREDIT, message="", at=T0, by=by)
+        if member == bob:
+            answer_request(request=seat, granted=False, seat=None, at=T0 + HOUR, by=ann)
+            decline_credit_request(request=credits, at=T0 + 2 * HOUR, by=ann)
+    return team
+
+
+def test_the_file_of_requests_has_what_was_asked_and_what_was_given(as_user: AsUser) -> None:
+    team = answered_and_open()
+    eve = make_member(team, make_user("eve@example.com"))
+    ann = owner_of(team).user
+    for quarter, wanted, cap in ((2, None, 2_000 * CREDIT), (3, CREDIT, None)):
+        row = request_credits(membership=eve, wanted_nanousd=wanted, message="", at=T0, by=eve.user)
+        overflow = "allow" if cap else "never"
+        grant_credit_request(
+            request=row, overflow=overflow, month_cap_nanousd=cap, at=T0 + quarter * HOUR / 4, by=ann
+        )
+        CreditAccess.objects.filter(membership=eve).delete()
+    wanted_seat = request_seat(membership=eve, plan_code="max", message="", at=T0, by=eve.user)
+    seat = make_seat(team, make_plan("plus"))
+    answer_request(request=wanted_seat, granted=True, seat=seat, at=T0, by=ann)
+    client = as_user(ann)
+
+    def lines(query: str) -> list[str]:
+        answer = client.get(f"/teams/acme/requests/file/?{query}")
+        return [line.replace(asked, "…") for line in answer.getvalue().decode().splitlines()]
+
+    asked = "2026-06-03T10:02:00+00:00"
+    heading = (
+        "Name,E-mail address,Asks for,Plan asked for,Credits a month asked for,Message,Asked (UTC),"
+        'Was granted,Seat given,Plan given,"Credits a month, at most",Also when a window is full,'
+        "Answered by,Answered (UTC)"
+    )
+    open_ones = [
+        ",mia@example.com,Seat,Max,,'=1+1,…,,,,,,,",
+        ",mia@example.com,Credits,,5000.000,,…,,,,,,,",
+    ]
+    answered = [
+        ",bob@example.com,Credits,,5000.000,,…,No,,,,,ann@example.com,2026-06-03T12:02:00+00:00",
+        ",bob@example.com,Seat,Max,,'=1+1,…,No,,,,,ann@example.com,2026-06-03T11:02:00+00:00",
+        ",eve@example.com,Credits,,1.000,,…,Yes,,,,No,ann@example.com,2026-06-03T10:47:00+00:00",
+        ",eve@example.com,Credits,,,,…,Yes,,,2000.000,Yes,ann@example.com,2026-06-03T10:32:00+00:00",
+        ",eve@example.com,Seat,Max,,,…,Yes,1,Plus,,,ann@example.com,…",
+    ]
+    assert lines("") == [heading, *open_ones, *answered]
+    assert lines("show=open&kind=credits") == [heading, open_ones[1]]
+    assert lines("show=answered&kind=seats") == [heading, answered[1], answered[4]]
+
+
+def test_answers_beyond_the_last_ones_come_in_pages(as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quota.views.seat_requests.ANSWERED_SHOWN", 1)
+    team = answered_and_open()
+    client, url = as_user(owner_of(team).user), "/teams/acme/requests/"
+
+    first = client.get(f"{url}?kind=seats")
+    assert "All that were answered" not in words(first)
+    first = client.get(url)
+    assert "5,000 Credits a month" in words(first)
+    assert f'href="{url}?show=answered"' in first.content.decode()
+    second = client.get(f"{url}?show=answered&page=2")
+    assert "bob@example.com · A Max seat" in words(second)
+    assert "5,000 Credits a month" not in words(second)
+    assert f'href="{url}?show=answered&amp;page=1"' in second.content.decode()
+
+
 def test_of_many_free_seats_some_are_offered(as_user: AsUser) -> None:
     team, plan = make_team("Acme"), make_plan("max")
     mia = make_member(team, make_user("mia@example.com"))
@@ -162,4 +262,4 @@ def test_of_many_free_seats_some_are_offered(as_user: AsUser) -> None:
 
     page = as_user(owner_of(team).user).get("/teams/acme/requests/").content.decode()
 
-    assert page.count("<option value=") == OFFERED
+    assert page.partition("Seat to give")[2].count("<option value=") == OFFERED

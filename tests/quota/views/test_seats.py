@@ -136,7 +136,9 @@ def test_seats_of_other_teams_and_withdrawn_ones_are_not_there(as_user: AsUser) 
     assert client.get(f"{base}/99999999999999999999/").status_code == 404
     withdraw_seat(seat=scene.seat, at=T0, by=None)
     assert client.get(f"{base}/{scene.seat.pk}/").status_code == 404
-    assert "This Team has no seats." in read(client, f"{base}/")
+    page = read(client, f"{base}/")
+    assert "This Team has no seats. A seat gives one member the quota of a plan. Compare plans" in page
+    assert "Download as CSV" not in page
 
 
 def test_a_seat_whose_plan_has_ended_has_none(as_user: AsUser) -> None:
@@ -183,6 +185,30 @@ def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> Non
     assert found("show=suspended") == ["3"]
     assert found("show=no-plan") == []
     assert "No seat is found." in read(client, f"/teams/{scene.team.slug}/seats/?show=no-plan")
+
+
+def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
+    scene = make_scene()
+    scene.desk.use(99)
+    make_seat(scene.team, make_plan("plus"), ends_at=T0 + timedelta(days=30))
+    suspended = make_seat(scene.team, scene.plan)
+    suspend_seat(seat=suspended, at=T0, by=None)
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/"
+
+    def lines(query: str) -> list[str]:
+        return client.get(f"{url}file/?{query}").getvalue().decode().splitlines()
+
+    heading = "Seat,Plan,Suspended,Held by,E-mail address,Used,Renews (UTC),Ends (UTC)"
+    of_owner = f"1,Max,No,,{scene.owner.user.email},5-hour 10%; Weekly 1%,,"
+    assert lines("") == [
+        heading,
+        of_owner,
+        "3,Max,Yes,,,,,",
+        "2,Plus,No,,,5-hour 0%; Weekly 0%,,2026-07-03T10:02:00+00:00",
+    ]
+    assert lines(f"q={scene.owner.user.email}&plan=max&show=held") == [heading, of_owner]
+    link = f'href="{url}file/?plan=max&amp;show=held"'
+    assert link in client.get(f"{url}?plan=max&show=held&page=1").content.decode()
 
 
 def test_a_seat_goes_back_to_who_held_it_before(as_user: AsUser) -> None:
