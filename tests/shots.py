@@ -1,5 +1,6 @@
 """Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop. It ends
-with an error that names each picture which is not of the page it is named after.
+with an error that names each picture which is not of the page it is named after. A guest is made first, who
+buys, invites and adds factors; passkeys need a demo whose BASE_URL is at `localhost`.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
 .venv/bin/python -m tests.shots --demo var/demo.json --readme docs/images

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account import forms
 from allauth.account.adapter import get_adapter
@@ -29,6 +29,23 @@ class PlainAddress:
             self.fields[name].widget.attrs.pop("placeholder", None)
 
 
+class NewPassword:
+    """Its fields are named in the manner of every other page."""
+
+    fields: dict[str, Any]
+    NAMES: ClassVar = {
+        "oldpassword": _("Current password"),
+        "password1": _("New password"),
+        "password2": _("New password, again"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = self.NAMES[name]
+            field.widget.attrs.pop("placeholder", None)
+
+
 class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the library has no types
     pass
 
@@ -38,6 +55,14 @@ class SignupForm(PlainAddress, forms.SignupForm):  # type: ignore[misc]
 
 
 class ResetPasswordForm(PlainAddress, forms.ResetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ChangePasswordForm(NewPassword, forms.ChangePasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordKeyForm(NewPassword, forms.ResetPasswordKeyForm):  # type: ignore[misc]
     pass
 
 
