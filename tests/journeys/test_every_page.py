@@ -109,7 +109,7 @@ class Watch:
         """As the web server sends it: pages as they came, since one with a secret is not compressed; static
         files as they are where they are gathered.
         """
-        sent = dict(self.page.evaluate(LOADED))
+        sent: dict[str, int] = dict(self.page.evaluate(LOADED))
         return sum(self.sizes.get(path, size) for path, size in sent.items())
 
     def _foreign(self, request: Request) -> None:
