@@ -42,5 +42,6 @@ def test_the_document_has_the_table_the_machine_and_the_sizes() -> None:
         "# Results\n\nWritten by `make bench`; [README.md](README.md) says how to read it.\n\n"
         f"{table(outcomes)}\n"
         "- Processor: one, 2 cores\n- Python: 3.11\n"
-        "- Sizes: seconds 1.5, rounds 2, keys 3, seats 4, events 5, loaded seats 6, members 7, calls 8, batch 9,000\n"
+        "- Sizes: seconds 1.5, rounds 2, keys 3, seats 4, events 5, loaded seats 6, members 7, calls 8,"
+        " batch 9,000\n"
     )
