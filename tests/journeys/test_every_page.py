@@ -27,6 +27,7 @@ from tests.helpers.console_pages import (
     of_a_subscription,
     signed_in,
 )
+from tests.helpers.contrast import faint_fields
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.tenants import make_rows
 from tests.helpers.weight import MOST_BYTES, sizes_of_files
@@ -89,9 +90,7 @@ class Watch:
         if self.page.evaluate(HIDES):
             self._note("the sidebar is narrower than what is in it")
         for theme in THEMES:
-            self._show(theme)
-            for found in violations(self.page):
-                self._note(f"{theme}: {found}")
+            self._check_colours(theme)
         for where, size in NARROW.items():
             self.page.set_viewport_size(size)
             if (wider := overhang(self.page)) > 0:
@@ -99,6 +98,13 @@ class Watch:
             for words in self.page.evaluate(SPILLS):
                 self._note(f"“{words}” sticks out of its card {where}")
         self.page.set_viewport_size(WIDE)
+
+    def _check_colours(self, theme: Literal["light", "dark"]) -> None:
+        self._show(theme)
+        for found in violations(self.page):
+            self._note(f"{theme}: {found}")
+        for name in faint_fields(self.page):
+            self._note(f"{theme}: the edge of {name} cannot be seen")
 
     def _show(self, theme: Literal["light", "dark"]) -> None:
         """The system's theme, which pages follow while nobody has chosen one; until every colour is there."""
