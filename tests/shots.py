@@ -173,7 +173,7 @@ def shoot_everything(
         visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
         visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
     _shoot_operator(visitor, by_role["operator"])
-    _shoot_guest(visitor, guest)
+    shoot_guest(visitor, guest)
 
 
 def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
@@ -253,7 +253,7 @@ def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
         visitor.shoot(f"/admin/teams/team/{team}/{verb}/", f"operator-{verb}")
 
 
-def _shoot_guest(visitor: Visitor, guest: Guest) -> None:
+def shoot_guest(visitor: Visitor, guest: Guest) -> None:
     """Before signing in, between the two factors, and after."""
     visitor.page.context.clear_cookies()
     visitor.shoot(guest.confirmation, "account_confirm_email")
