@@ -23,6 +23,7 @@ SIZES = {
     "seats": "that stand beside them",
     "events": "that the loaded installation has",
     "loaded_seats": "that the loaded installation has",
+    "members": "of the large Team",
     "calls": "of the test of memory",
     "batch": "rows of a bulk request",
 }

@@ -22,13 +22,14 @@ T = TypeVar("T")
 # Of the loaded installation and of the empty one beside it.
 FEW_KEYS = 32
 HISTORY = timedelta(days=58)
+CALLS_OF_A_MEMBER = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How long and how much: seconds and rounds of each measurement, keys of each kind that are called with,
-    seats that stand beside them, what the loaded installation has, gated calls of the test of memory, rows of
-    a bulk request.
+    seats that stand beside them, what the loaded installation has, members of the large Team, gated calls of
+    the test of memory, rows of a bulk request.
     """
 
     seconds: float = 4.0
@@ -37,6 +38,7 @@ class Sizes:
     seats: int = 20_000
     events: int = 300_000
     loaded_seats: int = 5_000
+    members: int = 5_000
     calls: int = 20_000
     batch: int = 1_000
 
@@ -121,6 +123,20 @@ class Run:
         seats = sizes.loaded_seats + min(FEW_KEYS, sizes.keys)
         place = f"CASE WHEN n %% 10 = 0 THEN (n / 10) %% {seats} ELSE 0 END"
         record(target, sizes.events, since=now - HISTORY, until=now - timedelta(minutes=1), place=place)
+        self.say("Its periodic tasks")
+        target.run("-m", "benchmarks.jobs", "0")
+        return self._warm(target)
+
+    @started
+    def crowded(self) -> Scratch:
+        """An installation whose first Team has many members, each with a seat and some calls."""
+        members = self.sizes.members
+        self.say(f"An installation with a Team of {members:,} members")
+        target = self._stack.enter_context(scratch(1))
+        target.run("-m", "benchmarks.crowd", target.owner.slug, str(members))
+        now, calls = datetime.now(UTC), members * CALLS_OF_A_MEMBER
+        since, until = now - timedelta(days=30), now - timedelta(minutes=1)
+        record(target, calls, since=since, until=until, place=f"1 + n %% {members}")
         self.say("Its periodic tasks")
         target.run("-m", "benchmarks.jobs", "0")
         return self._warm(target)

@@ -5,7 +5,8 @@
   const paper = matchMedia("print");
   let chosen = null;
   try {
-    chosen = localStorage.getItem("theme");
+    // The operators' pages keep theirs in the same place, as "auto" for whoever has chosen none.
+    chosen = ["light", "dark"].find((theme) => theme === localStorage.getItem("theme"));
   } catch {
     // Storage is forbidden here; the system's theme it is.
   }

@@ -1,5 +1,6 @@
 """Takes pictures of every page of a running demo, in both themes, as wide as a phone and a desktop. It ends
-with an error that names each picture which is not of the page it is named after.
+with an error that names each picture which is not of the page it is named after. A guest is made first, who
+buys, invites and adds factors; passkeys need a demo whose BASE_URL is at `localhost`.
 
 .venv/bin/python -m tests.shots --demo var/demo.json --out var/shots
 .venv/bin/python -m tests.shots --demo var/demo.json --readme docs/images
@@ -17,110 +18,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import django
 from playwright.sync_api import Browser, Cookie, Page, expect, sync_playwright
 
 from tests.helpers.chromium import FLAGS, chromium
+from tests.helpers.pictured_pages import (
+    ANONYMOUS,
+    API_ACCOUNT,
+    LED_TO,
+    OF_ONES_OWN,
+    OPERATORS_FORMS,
+    OPERATORS_LISTS,
+    OPERATORS_PAGES,
+    PRINTED,
+    TEAM_PAGES,
+    TOOLS,
+    WITH_FACTORS,
+)
+
+if TYPE_CHECKING:
+    from tests.helpers.guest import Guest
 
 THEMES = ("light", "dark")
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
-TOOLS = ("claude-code", "openclaw", "cursor", "trae", "hermes-agent", "other")
-ANONYMOUS = (
-    "/",
-    "/plans/",
-    "/plans/?interval=year",
-    "/models/",
-    "/promotions/",
-    "/faq/",
-    "/docs/",
-    "/docs/api/",
-    "/docs/plans-and-credits/",
-    "/docs/?q=refund",
-    "/quickstart/",
-    "/tools/",
-    *(f"/tools/{tool}/" for tool in TOOLS),
-    "/accounts/login/",
-    "/accounts/signup/",
-    "/accounts/password/reset/",
-    "/accounts/password/reset/done/",
-    "/accounts/confirm-email/",
-    "/accounts/password/reset/key/done/",
-    "/accounts/inactive/",
-)
-OF_ONES_OWN = (
-    "/account/profile/",
-    "/account/tokens/",
-    "/account/security/",
-    "/account/notices/",
-    "/account/authenticator-app/add/",
-    "/account/passkeys/add/",
-    "/accounts/email/",
-    "/promotions/",
-    "/accounts/password/change/",
-    "/accounts/logout/",
-    "/new-team/",
-    "/plans/choose/?plan=max",
-)
-TEAM_PAGES = (
-    "",
-    "members/",
-    "members/?show=no-seat",
-    "members/?q=nobody-of-this-name",
-    "invitations/",
-    "invitations/many/",
-    "seats/",
-    "requests/",
-    "credits/",
-    "credits/auto-top-up/",
-    "credits/buy/",
-    "credits/policy/",
-    "credits/purchases/",
-    "billing/",
-    "billing/invoice-details/",
-    "billing/change/?kind=cancel",
-    "billing/change/?kind=interval&interval=year",
-    "billing/change/?kind=add&plan=max&count=2",
-    "usage/",
-    "charges/",
-    "audit/",
-    "settings/",
-)
-# The first page of each such address that another page leads to.
-LED_TO = (
-    ("members/", r"/members/\d+/$", "team-member"),
-    ("seats/", r"/seats/\d+/$", "team-seat"),
-    ("charges/", r"/charges/[\w-]{36}/$", "team-receipt"),
-    ("credits/", r"/access/\d+/$", "team-credits-access"),
-)
-API_ACCOUNT = (
-    "api-keys/",
-    "balance/",
-    "balance/alert/",
-    "balance/top-up/",
-    "balance/auto-top-up/",
-    "balance/purchases/",
-)
-PRINTED = ("usage/", "billing/", "charges/")
-OPERATORS_LISTS = ("payment", "stripeevent", "promotion", "creditpurchase", "subscription", "invoice")
-OPERATORS_PAGES = (
-    "billing/promotion/add/",
-    "billing/refund/",
-    "quota/plan/",
-    "quota/ratecard/",
-    "teams/user/",
-    "teams/team/",
-    "teams/mail/",
-    "teams/jobrun/",
-    "quota/jobprogress/",
-    "quota/refusedcall/",
-    "quota/quarantinedrow/",
-    "quota/reservation/?lapsed=week",
-)
-# Forms of an operator about a Team; each asks for a reason.
-OPERATORS_FORMS = ("grant-seat", "grant-credits", "give-voucher", "hand-over")
 
 
 @dataclass(frozen=True)
@@ -157,12 +80,15 @@ class Visitor:
     def sign_in(self, email: str, password: str) -> None:
         """Anew in each window: proofs are asked for again."""
         self.page.context.clear_cookies()
+        self.give_password(email, password)
+        self.page.wait_for_url("**/account/")
+        self.sessions[email] = self.page.context.cookies()
+
+    def give_password(self, email: str, password: str) -> None:
         self.page.goto(self.url + "/accounts/login/")
         self.page.locator("input[name=login]").fill(email)
         self.page.locator("input[name=password]").fill(password)
         self.page.locator("input[name=password]").press("Enter")
-        self.page.wait_for_url("**/account/")
-        self.sessions[email] = self.page.context.cookies()
 
     def enter(self, email: str, password: str) -> None:
         """With the session of an earlier window: the console limits how often one address signs in."""
@@ -182,9 +108,9 @@ class Visitor:
         else:
             self._note(name, f"no link of {path} leads to {leads_to}")
 
-    def prove(self, password: str) -> None:
+    def prove(self, password: str, name: str = "account-confirm-password") -> None:
         """With a picture of the page that asks for it; keys are shown for some minutes then."""
-        self.shoot("/accounts/reauthenticate/", "account-confirm-password")
+        self.shoot("/accounts/reauthenticate/", name)
         self.page.locator("main input[name=password]").fill(password)
         self.page.locator("main input[name=password]").press("Enter")
         self.page.wait_for_url(lambda address: "/reauthenticate/" not in address)
@@ -204,22 +130,28 @@ class Visitor:
             self.page.locator(f"#{name}").screenshot(path=self.folder / f"usage-bar-{name}.png")
 
 
-def shoot_all(demo: dict[str, Any], out: Path, language: str, themes: Iterable[str]) -> None:
+def shoot_all(demo: dict[str, Any], mails: Path, out: Path, language: str, themes: Iterable[str]) -> None:
     """Every page as an Owner sees it, those of the API account, and Home of everybody in each of its states;
-    the operators' pages, errors, and what is printed."""
+    the operators' pages, errors, what is printed, and what a guest comes to by mails and verbs."""
+    welcome = importlib.import_module("tests.helpers.guest").welcome  # needs Django's set-up
     people = demo["people"]
     by_role = {person["role"]: person for person in reversed(people)}
     by_name = {person["email"].partition("@")[0]: person for person in reversed(people)}
     faults: list[str] = []
+    guest = None
     for visitor in _visitors(demo["url"], out, language, themes=themes):
-        shoot_everything(visitor, by_role, by_name)
+        guest = guest or welcome(visitor.page, visitor.url, mails, by_role["operator"])
+        shoot_everything(visitor, by_role, by_name, guest)
         faults += visitor.faults
     if faults:
         raise SystemExit("\n".join(faults))
 
 
 def shoot_everything(
-    visitor: Visitor, by_role: Mapping[str, dict[str, str]], by_name: Mapping[str, dict[str, str]]
+    visitor: Visitor,
+    by_role: Mapping[str, dict[str, str]],
+    by_name: Mapping[str, dict[str, str]],
+    guest: Guest,
 ) -> None:
     """In one theme, at one width."""
     for path in ANONYMOUS:
@@ -242,6 +174,7 @@ def shoot_everything(
         visitor.enter(by_name["hana"]["email"], by_name["hana"]["password"])
         visitor.shoot(f"/teams/hooli/{page}", f"large-{page}")
     _shoot_operator(visitor, by_role["operator"])
+    shoot_guest(visitor, guest)
 
 
 def _shoot_owner(visitor: Visitor, owner: dict[str, str]) -> None:
@@ -321,6 +254,29 @@ def _shoot_operator(visitor: Visitor, operator: dict[str, str]) -> None:
         visitor.shoot(f"/admin/teams/team/{team}/{verb}/", f"operator-{verb}")
 
 
+def shoot_guest(visitor: Visitor, guest: Guest) -> None:
+    """Before signing in, between the two factors, and after."""
+    visitor.page.context.clear_cookies()
+    visitor.shoot(guest.confirmation, "account_confirm_email")
+    visitor.shoot(guest.invitation, "join")
+    visitor.shoot(guest.invite_link, "invite")
+    visitor.page.goto(visitor.url + guest.new_password)
+    visitor.page.wait_for_url("**-set-password/")
+    visitor.picture("account_reset_password_from_key")
+    visitor.give_password(guest.email, guest.password)
+    visitor.page.wait_for_url("**/second-factor/")
+    visitor.picture("mfa_authenticate")
+    visitor.page.context.clear_cookies()
+    visitor.page.context.add_cookies(guest.cookies)  # type: ignore[arg-type]  # as they were read
+    for path, name in ((guest.checkout, "team-checkout"), (guest.bulk_action, "team-bulk-action")):
+        visitor.shoot(path, name)
+    visitor.prove(guest.password, "account-confirm-password-or-factor")
+    for path in WITH_FACTORS:
+        visitor.shoot(path, f"factors{path}")
+    for verb in ("rename", "remove"):
+        visitor.open_first("/account/security/", rf"/passkeys/\d+/{verb}/$", f"factors-passkey-{verb}")
+
+
 def _visitors(
     url: str,
     out: Path,
@@ -379,7 +335,7 @@ def main() -> None:
     if given.readme:
         shoot_readme(demo, given.readme)
     else:
-        shoot_all(demo, given.out, given.language, given.themes)
+        shoot_all(demo, given.demo.parent / "mail", given.out, given.language, given.themes)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account import forms
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import (
+    MinimumLengthValidator,
+    get_default_password_validators,
+)
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tokenplan.kit.text import plain_address
@@ -29,15 +34,54 @@ class PlainAddress:
             self.fields[name].widget.attrs.pop("placeholder", None)
 
 
+class PasswordHint:
+    """What the validators of AUTH_PASSWORD_VALIDATORS ask for, in one sentence."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        validators = get_default_password_validators()
+        least = max(one.min_length for one in validators if isinstance(one, MinimumLengthValidator))
+        self.fields["password1"].help_text = gettext(
+            "At least %(least)s characters: no common password, none of digits alone, and none like your"
+            " name or address."
+        ) % {"least": least}
+
+
+class NewPassword(PasswordHint):
+    """Its fields are named in the manner of every other page."""
+
+    NAMES: ClassVar = {
+        "oldpassword": _("Current password"),
+        "password1": _("New password"),
+        "password2": _("New password, again"),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = self.NAMES[name]
+            field.widget.attrs.pop("placeholder", None)
+
+
 class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the library has no types
     pass
 
 
-class SignupForm(PlainAddress, forms.SignupForm):  # type: ignore[misc]
+class SignupForm(PasswordHint, PlainAddress, forms.SignupForm):  # type: ignore[misc]
     pass
 
 
 class ResetPasswordForm(PlainAddress, forms.ResetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ChangePasswordForm(NewPassword, forms.ChangePasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordKeyForm(NewPassword, forms.ResetPasswordKeyForm):  # type: ignore[misc]
     pass
 
 

@@ -195,13 +195,11 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 # Whoever confirms the address in the browser that signed up goes on where they were going, e.g. to a plan.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _https else "http"
 # Seconds for which a recent proof is good (teams/proof.py).
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
@@ -211,6 +209,8 @@ ACCOUNT_FORMS = {
     "login": "tokenplan.account_forms.LoginForm",
     "signup": "tokenplan.account_forms.SignupForm",
     "reset_password": "tokenplan.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "tokenplan.account_forms.ResetPasswordKeyForm",
+    "change_password": "tokenplan.account_forms.ChangePasswordForm",
     "add_email": "tokenplan.account_forms.AddEmailForm",
 }
 # Passkeys, authenticator apps, and recovery codes for whoever has lost theirs (docs/decisions/0029, 0069).

@@ -18,6 +18,7 @@ from benchmarks.targets import (
     hot,
     late,
     latency,
+    lists,
     memory,
     rate,
     reads,
@@ -51,5 +52,6 @@ TARGETS = (
     Target(8, "flat", "Flat cost", flat.measure),
     Target(8, "late", "Late usage", late.measure),
     Target(9, "reports", "Reports", reports.measure),
+    Target(11, "lists", "Lists", lists.measure),
     Target(8, "tasks", "Periodic tasks", tasks.measure),
 )

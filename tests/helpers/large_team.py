@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from billing.models import CreditPurchase
+from billing.models import Checkout, CreditPurchase
+from quota.invitation_lines import Line
 from quota.models import (
     CreditAccess,
     CreditGrant,
@@ -18,6 +19,7 @@ from quota.models import (
     UsageEvent,
 )
 from quota.services.balance import add_to_balance
+from quota.services.bulk_actions import start_inviting
 from quota.services.credit_requests import decline_credit_request, request_credits
 from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import answer_request, request_seat
@@ -46,7 +48,7 @@ UUID_OF_COPY = "(left(t.id::text, 24) || lpad(to_hex({last} + n), 12, '0'))::uui
 
 
 class LargeTeam:
-    """At first it has one of each, beside what its Owner has."""
+    """At first it has one of each, beside what its Owner has. `rows`: what addresses end in, by its kind."""
 
     def __init__(self) -> None:
         self.scene = make_scene(at=T0 - timedelta(days=2))
@@ -88,6 +90,21 @@ class LargeTeam:
             for account in ("credits", "balance")
         ]
         self.invoice = say_invoice(self.team, "in_0")
+        line = Line(number=1, text="j0@example.com", email="j0@example.com")
+        self.bulk_action = start_inviting(team=self.team, lines=[line], by=owner, at=T0)
+        # Given up, so that nobody asks Stripe about it.
+        checkout = Checkout(team=self.team, kind="subscription", prices={}, text="1 × Max", state="expired")
+        checkout.created_at = checkout.expires_at = T0
+        checkout.save()
+        self.rows = {
+            "api key": self.api_key.pk,
+            "bulk action": self.bulk_action.pk,
+            "checkout": checkout.pk,
+            "event": self.event.pk,
+            "member": self.member.pk,
+            "own event": self.own_event.pk,
+            "seat": self.seat.pk,
+        }
         self.audited = list(AuditEntry.objects.for_team(self.team))
         self.last = 0
 
@@ -117,6 +134,7 @@ class LargeTeam:
             email=f"'i' || {self.last} + n || '@example.com'",
             token_hash=f"lpad(({self.last} + n)::text, 64, '0')",
         )
+        copies(self.bulk_action.lines.get(place=1), number, place=f"{self.last} + 9 + n")
         for request in (self.seat_request, self.credit_request):
             copies(request, number, membership_id=f"{member} + n")
         for answered in self.answered:

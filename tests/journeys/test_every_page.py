@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,13 +27,14 @@ from tests.helpers.console_pages import (
     of_a_subscription,
     signed_in,
 )
+from tests.helpers.contrast import faint_fields
 from tests.helpers.stripe_account import StripeAccount
 from tests.helpers.tenants import make_rows
+from tests.helpers.weight import MOST_BYTES, sizes_of_files
 from tokenplan.middleware import CONTENT_SECURITY_POLICY
 from tokenplan.static_files import gather
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-MOST_BYTES = 150_000
 WIDE = ViewportSize(width=1280, height=900)
 # As wide as a small phone, and as the wide window at 200 %.
 NARROW = {
@@ -60,7 +59,9 @@ SPILLS = """() => {
   }
   return out;
 }"""
-LOADED = "performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)"
+# The page and what it loaded: where each is, and how many bytes of it came over the wire, compressed or not.
+LOADED = """() => ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+  .map(({ name, encodedBodySize }) => [new URL(name).pathname, encodedBodySize])"""
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Watch:
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.files = json.loads((self.folder / "staticfiles.json").read_text())["paths"]
+        self.sizes = sizes_of_files(self.folder)
         self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
         self.page.on("request", self._foreign)
 
@@ -84,15 +85,12 @@ class Watch:
         settled(self.page)
         if answer.status != 200 or urlsplit(self.page.url).path != urlsplit(path).path:
             self._note(f"{path} is answered {answer.status} at {self.page.url}")
-        weight = self._weight(answer.body())
-        if weight > MOST_BYTES:
+        if (weight := self._weight()) > MOST_BYTES:
             self._note(f"{weight} bytes")
         if self.page.evaluate(HIDES):
             self._note("the sidebar is narrower than what is in it")
         for theme in THEMES:
-            self._show(theme)
-            for found in violations(self.page):
-                self._note(f"{theme}: {found}")
+            self._check_colours(theme)
         for where, size in NARROW.items():
             self.page.set_viewport_size(size)
             if (wider := overhang(self.page)) > 0:
@@ -101,22 +99,24 @@ class Watch:
                 self._note(f"“{words}” sticks out of its card {where}")
         self.page.set_viewport_size(WIDE)
 
+    def _check_colours(self, theme: Literal["light", "dark"]) -> None:
+        self._show(theme)
+        for found in violations(self.page):
+            self._note(f"{theme}: {found}")
+        for name in faint_fields(self.page):
+            self._note(f"{theme}: the edge of {name} cannot be seen")
+
     def _show(self, theme: Literal["light", "dark"]) -> None:
         """The system's theme, which pages follow while nobody has chosen one; until every colour is there."""
         self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         self.page.evaluate(STILL)
 
-    def _weight(self, html: bytes) -> int:
-        """As it is sent where the static files are gathered."""
-        files = {self.files[name] for path in self.page.evaluate(LOADED) if (name := self._file(path))}
-        return len(gzip.compress(html)) + sum(self._size(self.folder / name) for name in files)
-
-    def _file(self, path: str) -> str:
-        return path.removeprefix("/static/") if path.startswith("/static/") else ""
-
-    def _size(self, file: Path) -> int:
-        compressed = file.with_name(f"{file.name}.gz")
-        return (compressed if compressed.exists() else file).stat().st_size
+    def _weight(self) -> int:
+        """As the web server sends it: pages as they came, since one with a secret is not compressed; static
+        files as they are where they are gathered.
+        """
+        sent: dict[str, int] = dict(self.page.evaluate(LOADED))
+        return sum(self.sizes.get(path, size) for path, size in sent.items())
 
     def _foreign(self, request: Request) -> None:
         if not request.url.startswith((f"{self.url}/", "data:", "blob:")):

@@ -9,7 +9,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.helpers.browsing import arrive
+from teams.models import User
+from tests.helpers.browsing import arrive, enter
+from tests.helpers.console_pages import signed_in
 from tests.helpers.factories import make_team, make_user, owner_of
 from tests.helpers.usage_rows import write_event
 
@@ -79,6 +81,19 @@ def test_whoever_wants_no_motion_has_none_in_pages_and_charts(
     page.reload()
     page.wait_for_function(CHARTED)
     assert page.evaluate(ANIMATION)["duration"] == 250
+
+
+def test_who_comes_from_the_operators_pages_still_has_the_theme_of_the_system(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, support = browser_page, make_user("support@example.com")
+    User.objects.filter(pk=support.pk).update(is_staff=True, is_superuser=True)
+    page.emulate_media(color_scheme="dark")
+    enter(page, live_server.url, signed_in(support))
+    page.goto(f"{live_server.url}/admin/")
+    assert page.evaluate("localStorage.getItem('theme')") == "auto"
+    page.goto(f"{live_server.url}/faq/")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
 def test_the_tab_has_the_console_s_sign(browser_page: Page, live_server: LiveServer) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
+from tests.helpers.authenticator import Authenticator
 from tests.helpers.browsing import (
     PASSWORD,
     confirm_password,
@@ -23,33 +24,6 @@ from tests.helpers.factories import make_team, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KEY = re.compile(r"^sk-cp-[0-9A-Za-z]{58}$")
-
-
-class Authenticator:
-    """The browser's, which keeps passkeys and verifies its owner until told otherwise."""
-
-    def __init__(self, page: Page) -> None:
-        self.devtools: CDPSession = page.context.new_cdp_session(page)
-        self.devtools.send("WebAuthn.enable")
-        added = self.devtools.send(
-            "WebAuthn.addVirtualAuthenticator",
-            {
-                "options": {
-                    "protocol": "ctap2",
-                    "transport": "internal",
-                    "hasResidentKey": True,
-                    "hasUserVerification": True,
-                    "isUserVerified": True,
-                    "automaticPresenceSimulation": True,
-                }
-            },
-        )
-        self.id = added["authenticatorId"]
-
-    def verifies(self, its_owner: bool) -> None:
-        self.devtools.send(
-            "WebAuthn.setUserVerified", {"authenticatorId": self.id, "isUserVerified": its_owner}
-        )
 
 
 @pytest.fixture

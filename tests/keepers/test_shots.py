@@ -12,20 +12,22 @@ from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, reso
 
 from tests.helpers.address_table import NOBODYS
 from tests.helpers.console_pages import NOT_WALKED, names_of_pages
+from tests.helpers.guest import Guest
 from tests.shots import Visitor, shoot_everything
 
-A_MAIL = "its address is in a mail, which the demo does not send"
-A_WRITE = "one comes there by a verb, and pictures change nothing"
-A_FACTOR = "nobody in the demo has a second factor, which a picture would have to add"
-WITHOUT_A_PICTURE = {
-    **dict.fromkeys(("account_confirm_email", "account_reset_password_from_key", "join"), A_MAIL),
-    **dict.fromkeys(("invite", "team-bulk-action", "team-checkout"), A_WRITE),
-    **dict.fromkeys(("mfa_authenticate", "mfa_deactivate_totp", "mfa_reauthenticate"), A_FACTOR),
-    **dict.fromkeys(("mfa_edit_webauthn", "mfa_remove_webauthn", "mfa_reauthenticate_webauthn"), A_FACTOR),
-    **dict.fromkeys(("mfa_view_recovery_codes", "mfa_generate_recovery_codes"), A_FACTOR),
-    "account_set_password": "everybody in the demo has a password",
-    "account_reauthenticate_by_code": "it is for those without a password",
-}
+NO_PASSWORD = "it is for those without a password, and nobody gets an account of the demo without one"
+WITHOUT_A_PICTURE = dict.fromkeys(("account_set_password", "account_reauthenticate_by_code"), NO_PASSWORD)
+GUEST = Guest(
+    email="guest@example.com",
+    password="",
+    cookies=[],
+    confirmation="/accounts/confirm-email/key/",
+    new_password="/accounts/password/reset/key/1-key/",
+    invitation="/invitations/token/",
+    invite_link="/invite/code/",
+    checkout=f"/teams/acme/billing/checkouts/{NOBODYS}/",
+    bulk_action="/teams/acme/bulk/1/",
+)
 SAMPLES = {"int": "1", "slug": "acme", "uuid": NOBODYS, "str": "other"}
 
 
@@ -84,7 +86,7 @@ def pictured() -> set[str]:
     at = f"/admin/quota/usageevent/{NOBODYS}/change/"
     listing = Listing(MagicMock(url=at), "", Path(), {})
     people = defaultdict(lambda: person, operator={**person, "role": "operator"})
-    shoot_everything(listing, people, people)
+    shoot_everything(listing, people, people, GUEST)
     return listing.names
 
 

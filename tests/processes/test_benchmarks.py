@@ -24,6 +24,7 @@ SMALL = {
     "--seats": "10",
     "--events": "100",
     "--loaded-seats": "5",
+    "--members": "5",
     "--calls": "20",
     "--batch": "5",
 }

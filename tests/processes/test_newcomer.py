@@ -1,7 +1,6 @@
 """How long a newcomer takes at a console that `manage.py up` has just started."""
 
 import time
-from email import message_from_bytes, policy
 from pathlib import Path
 
 import httpx
@@ -9,24 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.helpers.installation import installed
+from tests.helpers.mail_folder import link_mailed
 from tests.helpers.newcomer import key_in_a_guide
-from tests.helpers.serving import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.browser, pytest.mark.slow]
 ADDRESS = "newcomer@example.com"
 MOST_SECONDS = 120
-
-
-def link_mailed(folder: Path) -> str:
-    """The first link of the mail to the newcomer, in the files that `up` writes mails to."""
-
-    def found() -> list[str]:
-        mails = (message_from_bytes(path.read_bytes(), policy=policy.default) for path in folder.glob("*"))
-        texts = (str(mail.get_body(("plain",))) for mail in mails if mail["To"] == ADDRESS)
-        return [word for text in texts for word in text.split() if word.startswith("http")]
-
-    wait_for(lambda: bool(found()))
-    return found()[0]
 
 
 def test_a_newcomer_has_a_key_a_guide_and_a_green_first_call_in_under_two_minutes(
@@ -36,7 +23,7 @@ def test_a_newcomer_has_a_key_a_guide_and_a_green_first_call_in_under_two_minute
     with installed(tmp_path / "data") as console:
         url, gateway = (f"http://127.0.0.1:{console.port + add}" for add in (0, 2))
         began = time.monotonic()
-        person, key = key_in_a_guide(page, url, ADDRESS, lambda: link_mailed(console.data / "mail"))
+        person, key = key_in_a_guide(page, url, ADDRESS, lambda: link_mailed(console.data / "mail", ADDRESS))
         # What Claude Code sends with the settings that the guide shows.
         body = {"model": "MiniMax-M2.7", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
         answer = httpx.post(f"{gateway}/anthropic/v1/messages", json=body, headers={"x-api-key": key})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from django.contrib.admin import site
@@ -14,26 +18,47 @@ from django.urls import reverse
 from quota.api import csv_answers
 from quota.selectors import api_keys, invitations, member_requests, roster, seats
 from teams.models import User
-from tests.helpers.address_table import PAGES
+from tests.helpers.address_table import OWN_API, OWN_PAGES, TEAMS
 from tests.helpers.factories import owner_of
 from tests.helpers.large_team import LargeTeam
 from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
+from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
 from tests.helpers.stripe_says import Bill, put_on_sale
+from tests.helpers.weight import MOST_BYTES, sizes_of_files
+from tokenplan.static_files import gather
 
 __all__ = ["as_user", "at_t0", "nothing_enqueued"]
 pytestmark = pytest.mark.django_db
 
-# Of an address of the Team, with what is asked of it.
-OF_THE_TEAM = {
-    **dict.fromkeys(("team", "team-members", "team-invitations", "team-requests", "team-seats"), ""),
-    **dict.fromkeys(("team-usage", "team-charges", "team-credits", "team-credits-purchases"), ""),
-    **dict.fromkeys(("team-api-keys", "team-balance", "team-balance-purchases", "team-audit"), ""),
-    **dict.fromkeys(("account-usage", "account-refused", "team-settings"), ""),
-    **dict.fromkeys(("api-members", "api-seats", "api-invitations", "api-audit", "api-team-receipts"), ""),
-    **dict.fromkeys(("api-seat-requests", "api-credit-requests", "api-api-keys", "api-credit-lots"), ""),
-    **dict.fromkeys(("api-credit-ledger", "api-balance-lots", "api-balance-ledger"), ""),
-    **dict.fromkeys(("api-balance-purchases", "api-credit-purchases"), ""),
+A_FILE = "it is a file, of any length"
+NOTHING_BOUGHT = "nothing is bought here: billing/views/test_overview_seats.py"
+A_VERB = "it only takes what a button sends"
+ONES_FACTORS = "nobody has more than a few factors"
+PAID_FOR = "it asks Stripe, and has as many lines as there are plans"
+# All else that can be read of a Team, or of oneself, is asked for below.
+NOT_ASKED = {
+    **dict.fromkeys(("api-team-usage-csv", "api-team-receipts-csv"), A_FILE),
+    "team-paid-seats-csv": NOTHING_BOUGHT,
+    **dict.fromkeys(("team-change", "api-next-invoice"), PAID_FOR),
+    **dict.fromkeys(("account-session-end", "account-sessions-end-others", "account-token-revoke"), A_VERB),
+    **dict.fromkeys(("api-token", "api-invitation-accept", "api-invite-accept", "invite-link"), A_VERB),
+    **dict.fromkeys(PASSKEY_PAGES, ONES_FACTORS),
 }
+OF_ONES_OWN = (
+    *("account", "account-bars", "account-notices", "account-profile", "account-tokens", "plans-choose"),
+    *("team-new", "api-me", "api-my-usage", "api-notices", "api-own-invite", "api-teams", "api-tokens"),
+)
+# By a Subscription Key instead of a session.
+OF_A_KEY = ("api-usage", "api-receipts", "api-usage-refusals", "api-series")
+# Whatever is searched for there is posted, so that no address has it.
+POSTED = {"search", "support-search"}
+MOST_CONTENT = 200_000
+
+
+READ = [name for name, address in TEAMS.items() if "GET" in address.methods and name not in NOT_ASKED]
+FILES = [name for name in READ if name.endswith("-csv")]
+# Every address of the tables that its Owner may read.
+OF_THE_TEAM = {name: TEAMS[name] for name in READ if name not in FILES}
 SHOWN = {
     "team-members": roster.Shown,
     "team-seats": seats.Shown,
@@ -41,13 +66,13 @@ SHOWN = {
     "team-requests": member_requests.Shown,
     "team-api-keys": api_keys.Shown,
 }
-OF_A_PERSON = ("account", "account-bars", "account-tokens", "api-tokens", "api-teams", "api-my-usage")
-WEIGHT = 200_000
 
 
 def addresses(firm: LargeTeam) -> dict[str, str]:
-    found = {name: reverse(name, args=[firm.team.slug]) + asked for name, asked in OF_THE_TEAM.items()}
-    found |= {name: reverse(name) for name in OF_A_PERSON}
+    found = {name: reverse(name) for name in (*OF_ONES_OWN, "search")}
+    for name, address in OF_THE_TEAM.items():
+        row = {"pk": firm.rows[address.pk]} if address.pk else {}
+        found[name] = reverse(name, kwargs={"slug": firm.team.slug, **address.fixed, **row})
     for stack in ("model", "tag", "payer"):
         found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
     for name, choices in SHOWN.items():
@@ -62,22 +87,13 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
         found[f"{name}, filtered"] = f"{found[name]}?kind=purchase&member=m1&start=2026-01-01"
     for name in ("team-credits-purchases", "team-balance-purchases"):
         found[f"{name}, filtered"] = f"{found[name]}?state=waiting&start=2026-01-01"
-    found["team-member"] = reverse("team-member", args=[firm.team.slug, firm.member.pk])
-    found["team-seat"] = reverse("team-seat", args=[firm.team.slug, firm.seat.pk])
-    found["search"] = reverse("search")
     return found
 
 
 def files(firm: LargeTeam) -> dict[str, str]:
     """What lists have for spreadsheets: all of them, so many rows at once."""
-    names = [name for name, address in PAGES.items() if name.endswith("-csv") and "GET" in address.methods]
-    names.remove("team-paid-seats-csv")  # nothing is bought here; it has a test of its own (billing/views)
-    found = {name: reverse(name, args=[firm.team.slug]) for name in names}
+    found = {name: reverse(name, args=[firm.team.slug]) for name in FILES}
     return found | {"team-usage, file": reverse("team-usage", args=[firm.team.slug]) + "?format=csv"}
-
-
-# Whatever is searched for there is posted, so that no address has it.
-POSTED = {"search", "support-search"}
 
 
 def of_support(firm: LargeTeam) -> dict[str, str]:
@@ -96,20 +112,54 @@ def of_support(firm: LargeTeam) -> dict[str, str]:
     return found
 
 
-def asked(client: Client, pages: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Of each page how many queries it takes, and how many bytes it has."""
+@dataclass(frozen=True)
+class Answered:
+    """How many queries it took, and the answer, compressed where the web server compresses it."""
+
+    queries: int
+    sent: bytes
+    is_compressed: bool
+
+    @property
+    def content(self) -> bytes:
+        return gzip.decompress(self.sent) if self.is_compressed else self.sent
+
+    def first_load(self, sizes: Mapping[str, int]) -> int:
+        """With the static files that it names."""
+        named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', self.content.decode()))
+        return len(self.sent) + sum(sizes[file] for file in named)
+
+
+def asked(client: Client, pages: Mapping[str, str]) -> dict[str, Answered]:
     found = {}
     for name, url in pages.items():
+        headers = {"Accept-Encoding": "gzip"}
         with CaptureQueriesContext(connection) as queries:
-            answer = client.post(url, {"q": "m1"}) if name in POSTED else client.get(url)
-            assert answer.status_code == 200, (name, answer.status_code)
-            weight = len(answer.getvalue())  # a file may be read while it is sent
-        found[name] = (len(queries), weight)
+            if name in POSTED:
+                answer = client.post(url, {"q": "m1"}, headers=headers)
+            else:
+                answer = client.get(url, headers=headers)
+            sent = answer.getvalue()  # a file may be read while it is sent
+        assert answer.status_code == 200, (name, answer.status_code)
+        found[name] = Answered(len(queries), sent, "Content-Encoding" in answer.headers)
     return found
 
 
-def queries(found: Mapping[str, tuple[int, int]]) -> dict[str, int]:
-    return {name: number for name, (number, _) in found.items()}
+def differing(few: Mapping[str, Answered], many: Mapping[str, Answered]) -> dict[str, tuple[int, int]]:
+    """Which take another number of queries than before; both numbers."""
+    numbers = {name: (before.queries, many[name].queries) for name, before in few.items()}
+    return {name: (before, now) for name, (before, now) in numbers.items() if before != now}
+
+
+def by_key(firm: LargeTeam) -> Client:
+    return Client(headers={"Authorization": f"Bearer {firm.scene.desk.key}"})
+
+
+def test_whatever_can_be_read_of_a_team_or_of_oneself_is_asked_for_below() -> None:
+    known = {*READ, *OF_ONES_OWN, *NOT_ASKED, "search"}
+    assert known == {*READ, *NOT_ASKED} | OWN_PAGES | OWN_API
+    assert set(NOT_ASKED) <= {*TEAMS} | OWN_PAGES | OWN_API, "These are gone."
+    assert set(NOT_ASKED) & {*OF_ONES_OWN} == set()
 
 
 def test_every_list_takes_as_many_queries_of_500_as_of_20(
@@ -119,15 +169,14 @@ def test_every_list_takes_as_many_queries_of_500_as_of_20(
     firm = LargeTeam()
     client, pages = as_user(firm.owner.user), addresses(firm) | files(firm)
     firm.grow(20)
-    asked(client, {name: pages[name] for name in ("team", "team-seats")})  # what is read once a process
+    asked(client, pages)  # what is read once a process
     few = asked(client, pages)
 
     firm.grow(480)
 
     many = asked(client, pages)
-    now = queries(many)
-    assert {name for name in files(firm) if many[name][1] < few[name][1] + 480} == set()
-    assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
+    shorter = {name for name in files(firm) if len(many[name].content) < len(few[name].content) + 480}
+    assert (shorter, differing(few, many)) == (set(), {})
 
 
 def test_billing_takes_as_many_queries_of_300_paid_seats_as_of_50_and_is_light(
@@ -145,27 +194,33 @@ def test_billing_takes_as_many_queries_of_300_paid_seats_as_of_50_and_is_light(
     bill.say({"max": 300})
 
     many = asked(client, pages)
-    assert queries(many) == queries(few)
-    assert many["team-billing"][1] < WEIGHT / 2
+    assert differing(few, many) == {}
+    assert len(many["team-billing"].content) < MOST_CONTENT / 2
 
 
 @pytest.mark.slow
 def test_every_list_of_5000_takes_as_many_queries_as_of_60_and_is_light(
-    as_user: Callable[[User], Client],
+    as_user: Callable[[User], Client], tmp_path: Path
 ) -> None:
     firm = LargeTeam()
     client, pages = as_user(firm.owner.user), addresses(firm)
     operator = Client()
     operator.force_login(User.objects.create_superuser("root@example.com", "x"))
-    support = of_support(firm)
+    support, own = of_support(firm), {name: reverse(name) for name in OF_A_KEY}
     firm.grow(60)
-    asked(client, pages)
-    asked(operator, support)
-    few = asked(client, pages) | asked(operator, support)
+
+    def all_asked() -> dict[str, Answered]:
+        return asked(client, pages) | asked(by_key(firm), own) | asked(operator, support)
+
+    all_asked()  # what is read once a process
+    few = all_asked()
 
     firm.grow(4_940)
 
-    many = asked(client, pages) | asked(operator, support)
-    now = queries(many)
-    assert {name: (number, now[name]) for name, number in queries(few).items() if now[name] != number} == {}
-    assert {name: weight for name, (_, weight) in many.items() if weight > WEIGHT} == {}
+    many = all_asked()
+    sizes = sizes_of_files(gather(tmp_path / "static"))
+    assert differing(few, many) == {}
+    contents = {name: len(now.content) for name, now in many.items()}
+    assert {name: size for name, size in contents.items() if size > MOST_CONTENT} == {}
+    loads = {name: now.first_load(sizes) for name, now in many.items()}
+    assert {name: size for name, size in loads.items() if size > MOST_BYTES} == {}

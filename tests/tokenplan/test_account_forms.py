@@ -22,6 +22,7 @@ TWINS = [
     "\u212aate@example.com",
 ]
 OTHERS = ["sam@müller.example", "サム@example.com", "sam@example.com\u200b", "ｓam@example.com"]
+HINT = "At least 10 characters: no common password, none of digits alone, and none like your name or address."
 REFUSED = "Write the address in letters from a to z"
 
 
@@ -98,3 +99,16 @@ def test_an_address_is_named_as_on_every_page_and_no_field_says_its_name_twice(p
     assert "E-mail address" in words(answer)
     assert "Email" not in words(answer)
     assert "placeholder=" not in answer.content.decode()
+
+
+def test_a_new_password_is_asked_for_in_the_words_of_other_pages() -> None:
+    client = Client()
+    client.force_login(User.objects.get(email="sam@example.com"))
+
+    shown = words(prove(client).get("/accounts/password/change/"))
+
+    for label in ("Current password", "New password", "New password, again"):
+        assert label in shown
+    assert "New Password" not in shown
+    assert HINT in shown
+    assert HINT in words(Client().get("/accounts/signup/"))

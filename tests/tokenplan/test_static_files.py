@@ -20,6 +20,7 @@ from teams.models import User
 from tests.helpers.factories import CREDIT, T0, give_credits, make_member, make_scene
 from tests.helpers.page_fixtures import as_user, at_t0
 from tests.helpers.usage_rows import write_event
+from tests.helpers.weight import MOST_BYTES, size_of
 from tokenplan.static_files import STAMP, TABLER, gather
 
 __all__ = ["as_user", "at_t0"]
@@ -28,7 +29,6 @@ AsUser = Callable[[User], Client]
 LOADED = re.compile(r'(?:href|src)="/static/([^"]+)"')
 CLASSES = re.compile(r'class="([^"]+)"')
 IN_SHEET = re.compile(r"\.([A-Za-z][\w-]*)")
-MOST_BYTES = 150_000
 # Before anybody has signed in, and in a Team.
 OPEN = ("/", "/plans/", "/models/", "/faq/", "/quickstart/", "/promotions/", "/accounts/login/")
 OF_A_PERSON = ("/account/", "/account/usage/{team}/", "/account/profile/", "/accounts/email/", "/tools/")
@@ -64,12 +64,6 @@ def gathered(folder: Path, settings: Settings) -> Iterator[Path]:
     yield folder
 
 
-def size(file: Path) -> int:
-    """As it is sent."""
-    compressed = file.with_name(f"{file.name}.gz")
-    return (compressed if compressed.exists() else file).stat().st_size
-
-
 @pytest.mark.django_db
 def test_the_first_load_of_a_page_is_at_most_150_kb_and_no_class_on_it_lost_its_rule(
     gathered: Path, as_user: AsUser
@@ -94,7 +88,7 @@ def test_the_first_load_of_a_page_is_at_most_150_kb_and_no_class_on_it_lost_its_
         assert answer.status_code == 200, path
         is_compressed = answer.headers.get("Content-Encoding") == "gzip"
         html = (gzip.decompress(answer.content) if is_compressed else answer.content).decode()
-        loaded = {name: size(gathered / name) for name in LOADED.findall(html)}
+        loaded = {name: size_of(gathered / name) for name in LOADED.findall(html)}
         assert any(name.startswith("vendor/tabler/") for name in loaded), path
         weight = len(answer.content) + sum(loaded.values())
         assert weight <= MOST_BYTES, (path, weight, len(answer.content), loaded)

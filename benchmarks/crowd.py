@@ -1,0 +1,46 @@
+"""Makes a Team as large as it is told: members, each with a seat, and what the audit log says of them.
+
+`Scratch.run` starts it: `-m benchmarks.crowd SLUG NUMBER`.
+"""
+
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import django
+
+django.setup()
+
+from django.utils import timezone
+
+from benchmarks.furnish import MUCH_NANOUSD, SINCE, TEN_YEARS, WITH_ROOM
+from quota.models import Plan
+from quota.services.credits import grant_credits
+from quota.services.entitlements import Term, entitle_seats
+from teams.models import Team
+from teams.services.seats import add_seats
+from tokenplan.kit.transactions import one_transaction
+from tokenplan.runtime.demo.crowd import add_crowd, seat_crowd
+
+
+def crowd(team: Team, number: int, at: datetime) -> None:
+    """So many members more, by the services that the product has for many."""
+    owner = team.memberships.get().user
+    people = {f"crowd-{place}@benchmark.example": f"Person {place}" for place in range(number)}
+    members = add_crowd(team, people, password="!", by=owner, at=at)
+    seats = add_seats(team=team, count=number, by=owner, at=at)
+    plan = Plan.objects.current(WITH_ROOM)
+    terms = [Term(seat, plan, at, None, None, "benchmark") for seat in seats]
+    entitle_seats(terms=terms, at=at, by=owner)
+    seat_crowd(members, seats, by=owner, at=at)
+    grant_credits(
+        team=team, nanousd=MUCH_NANOUSD, source="benchmark", at=at, by=None, expires_at=at + TEN_YEARS
+    )
+
+
+if __name__ == "__main__":
+    with one_transaction(statement_timeout_ms=600_000):
+        crowd(Team.objects.get(slug=sys.argv[1]), int(sys.argv[2]), timezone.now() - SINCE)
