@@ -52,8 +52,9 @@ PAGES: dict[str, Body] = {
     "team-member-billing": {"allowed": "yes"},
     "team-member-role": {"role": "admin"},
     "team-member-seat": {"plan": "max"},
-    "team-members-act": lambda scene: {"verb": "give-seat", "plan": "max", "confirm": "yes"}
-    | other_member(scene),
+    "team-members-act": lambda scene: (
+        {"verb": "give-seat", "plan": "max", "confirm": "yes"} | other_member(scene)
+    ),
     "team-request-answer": lambda scene: {"answer": "grant", "seat": scene.rows["free seat"]},
     "team-seat-assign": other_member,
     "team-settings": {"name": "Another name"},

@@ -40,19 +40,19 @@ ROWS = "each row is there or not, and counts once when it comes again"
 class Write:
     """`why`: why it changes no row here; empty: it does. `alone`: the tables that are written beside it, in a
     transaction of their own. `steps`: why it is written in several transactions; empty: it is in one.
+    `refused`: what else it may be answered while the database goes away.
     """
 
     call: Call
     why: str = ""
     alone: frozenset[str] = frozenset()
     steps: str = ""
+    refused: frozenset[int] = frozenset()
 
 
 # Of those that change nothing, by the names of their addresses.
 WHY = {
-    **dict.fromkeys(
-        ("api-subscription-preview", "search", "api-api-key-reveal", "api-key-reveal"), READS
-    ),
+    **dict.fromkeys(("api-subscription-preview", "search", "api-api-key-reveal", "api-key-reveal"), READS),
     **dict.fromkeys(("team-invoice-details", "team-portal", "team-subscribe", "team-change"), AWAY),
     **dict.fromkeys(("team-change-drop", "team-checkout-leave", "team-credits-buy"), AWAY),
     **dict.fromkeys(("api-checkout", "api-credit-purchases", "api-balance-purchases"), AWAY),
@@ -95,11 +95,7 @@ def writes_of_a_team(scene: Scene, *, api: bool) -> Iterator[Write]:
             if name == "team-seat-undo":
                 url = address_to_undo(scene.slug, holding, before=None)
             headers = clients[who.get(name, "owner")]
-            call = (
-                json_call(name, method, url, body, headers)
-                if api
-                else form_call(name, url, body, headers)
-            )
+            call = json_call(name, method, url, body, headers) if api else form_call(name, url, body, headers)
             yield Write(call, WHY.get(name, ""))
 
 
@@ -115,7 +111,11 @@ def writes_of_ones_own(scene: Scene) -> Iterator[Write]:
     phone, token = signed_in(owner), _token(scene)
     said = [
         *(("account-notices", None), ("account-profile", None), ("account-tokens", None), ("search", None)),
-        *(("team-new", None), ("account-session-end", _session_of(phone, owner)), ("account-token-revoke", token)),
+        *(
+            ("team-new", None),
+            ("account-session-end", _session_of(phone, owner)),
+            ("account-token-revoke", token),
+        ),
         *(("account-sessions-end-others", None), ("invite-link", None)),
     ]
     headers = cookies_of(signed_in(owner))
@@ -163,9 +163,7 @@ def writes_of_newcomers(scene: Scene) -> Iterator[Write]:
             "api-invitation-accept", "POST", reverse("api-invitation-accept"), {"token": token}, headers
         )
     )
-    yield Write(
-        json_call("api-invite-accept", "POST", reverse("api-invite-accept"), {"code": code}, headers)
-    )
+    yield Write(json_call("api-invite-accept", "POST", reverse("api-invite-accept"), {"code": code}, headers))
     language = {"language": "zh-hans", "next": "/"}
     yield Write(form_call("language", reverse("language"), language, headers))
     yield Write(form_call("language", reverse("language"), language, {}), "a cookie keeps it")
@@ -215,6 +213,8 @@ def events_of(key: str, number: int = 3) -> bytes:
 
 
 def writes_of_stripe(scene: Scene) -> Iterator[Write]:
-    body = json_call("", "POST", "", signed.event("invoice.paid", {"object": "invoice", "id": "in_1"}), {}).body
+    body = json_call(
+        "", "POST", "", signed.event("invoice.paid", {"object": "invoice", "id": "in_1"}), {}
+    ).body
     headers = {"Stripe-Signature": signed.signature(body, at=T0)}
     yield Write(Call("stripe-webhook", "POST", reverse("stripe-webhook"), body, headers))

@@ -25,10 +25,20 @@ from tests.helpers.writes import SESSION, Write
 NEW = {"password1": "another-horse-battery", "password2": "another-horse-battery"}
 
 
+LIBRARY = "the sign-in library writes it in steps, each a transaction, and mails last"
+IN_STEPS = {
+    *("account_signup", "account_change_password", "account_set_password", "account_email"),
+    *("mfa_activate_totp", "mfa_generate_recovery_codes"),
+}
+
+
 def post(name: str, values: dict[str, Any], client: Client | None = None, **kwargs: Any) -> Write:
     why = kwargs.pop("why", "")
     headers = cookies_of(client) if client else {}
-    return Write(form_call(name, reverse(name, kwargs=kwargs or None), values, headers), why)
+    call = form_call(name, reverse(name, kwargs=kwargs or None), values, headers)
+    # A code that cannot be remembered as used is not taken.
+    refused = frozenset({200} if "code" in values else ())
+    return Write(call, why, steps=LIBRARY if name in IN_STEPS else "", refused=refused)
 
 
 def writes_of_accounts() -> Iterator[Write]:
@@ -57,7 +67,8 @@ def _new_password_by_a_link(user: User) -> Write:
     client = Client()
     client.post(reverse("account_reset_password"), {"email": user.email})
     url = client.get(path_of(last_link())).headers["Location"]
-    return Write(form_call("account_reset_password_from_key", url, NEW, cookies_of(client)))
+    call = form_call("account_reset_password_from_key", url, NEW, cookies_of(client))
+    return Write(call, steps=LIBRARY)
 
 
 def _of_addresses() -> Iterator[Write]:

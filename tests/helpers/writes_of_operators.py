@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from billing.models import InviteCampaign, InviteLink, Promotion, StripeEvent
 from quota.models import (
+    Account,
     CreditGrant,
     GatewayCredential,
     OwedUsage,
@@ -128,13 +129,15 @@ class Desk:
 
     def _of_calls(self) -> Iterator[Write]:
         gateway = make_gateway()
-        owe(self.owner)
+        owe(self.owner, Account.BALANCE)  # what is bought below pays for no API balance
         dearer = RATE_CARD.replace("penny,language,calls,1,0.01", "penny,language,calls,1,0.02")
         card, _ = load_rate_card(text=dearer, effective_from=T0 + timedelta(days=1), at=T0, by=None)
         row = {"id": "kept", "key": key_of(self.owner), "model": "penny", "usage": {"calls": 3}}
         kept = RejectedRow({**row, "occurred_at": T0.isoformat()}, "model_unknown", "why")
         keep_rejected(gateway=gateway, kind=QuarantinedRow.Kind.EVENT, rows=[kept], at=T0)
-        yield self.verb(CreditGrant.objects.earliest("pk"), "correct", kind="adjustment", amount="-1", cause="x")
+        yield self.verb(
+            CreditGrant.objects.earliest("pk"), "correct", kind="adjustment", amount="-1", cause="x"
+        )
         yield self.verb(OwedUsage.objects.get(membership=self.owner), "waive")
         yield self.verb(gateway, "replace-credential", overlap_hours=2)
         credential = GatewayCredential.objects.get(gateway=gateway)
@@ -164,9 +167,7 @@ class Desk:
 
     def actions(self) -> Iterator[Write]:
         user = self.owner.user
-        token, _ = access_tokens.create(
-            user=user, name="ci", scope="read", expires_in_days=9, by=user, at=T0
-        )
+        token, _ = access_tokens.create(user=user, name="ci", scope="read", expires_in_days=9, by=user, at=T0)
         lot, frozen = CreditGrant.objects.order_by("pk")[:2]
         CreditGrant.objects.filter(pk=frozen.pk).update(frozen_at=T0)
         for row, action, why in (
