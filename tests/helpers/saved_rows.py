@@ -76,4 +76,4 @@ class SavedRows:
 
 
 def _sql(text: str, table: str) -> sql.Composed:
-    return sql.SQL(text).format(sql.Identifier(table))  # type: ignore[arg-type]
+    return sql.SQL(text).format(sql.Identifier(table))

@@ -109,14 +109,11 @@ def _begun_just_now(scene: Scene) -> SeatHolding:
 def writes_of_ones_own(scene: Scene) -> Iterator[Write]:
     owner, plain = scene.people["owner"], scene.people["plain"]
     phone, token = signed_in(owner), _token(scene)
-    said = [
+    session = _session_of(phone, owner)
+    said: list[tuple[str, int | None]] = [
         *(("account-notices", None), ("account-profile", None), ("account-tokens", None), ("search", None)),
-        *(
-            ("team-new", None),
-            ("account-session-end", _session_of(phone, owner)),
-            ("account-token-revoke", token),
-        ),
-        *(("account-sessions-end-others", None), ("invite-link", None)),
+        *(("team-new", None), ("account-sessions-end-others", None), ("invite-link", None)),
+        *(("account-session-end", session), ("account-token-revoke", token)),
     ]
     headers = cookies_of(signed_in(owner))
     for name, pk in said:
@@ -196,9 +193,9 @@ def writes_of_gateways(scene: Scene) -> Iterator[Write]:
             {"reservation": str(desk.ask(1).reservation_id), "usage": {"calls": 1}} for _ in range(2)
         ]
         rows.append({"reservation": str(uuid4()), "usage": {"calls": 1}})
-        said = {"settlements": rows}
+        many = {"settlements": rows}
         yield Write(
-            json_call("api-settlements", "POST", reverse("api-settlements"), said, credential), steps=ROWS
+            json_call("api-settlements", "POST", reverse("api-settlements"), many, credential), steps=ROWS
         )
         yield Write(
             Call("api-events", "POST", reverse("api-events"), events_of(desk.key), credential), steps=ROWS

@@ -51,7 +51,7 @@ from tests.keepers.test_tenancy import Scene
 from tokenplan.kit.admin import VerbsAdmin
 
 CONFIRMED = {"confirmed": "yes"}
-VERSION = {
+VERSION: dict[str, Any] = {
     "name": "Plan",
     "agents_min": 4,
     "agents_max": 6,

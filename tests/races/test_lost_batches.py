@@ -34,8 +34,8 @@ AUTHORIZE = reverse("api-authorize")
 
 @dataclass
 class Front:
-    """Two seats and a gateway, before the application that the web server calls. `batches` counts the calls of
-    each batch.
+    """Two seats and a gateway, before the application that the web server calls. `sizes`: how many calls each
+    batch had.
     """
 
     killer: psycopg.Connection[Any]
