@@ -46,14 +46,21 @@ class Front:
 
     def at_once(self, calls: Sequence[tuple[str, dict[str, Any]]]) -> list[Answered]:
         """The answers to these, which are sent together."""
-        headers = {"authorization": f"Bearer {self.credential}", "content-type": "application/json"}
-        scopes = [(request(path, method="POST", headers=headers), json.dumps(body)) for path, body in calls]
+        sent = [(path, json.dumps(body).encode()) for path, body in calls]
+        scopes = [(request(path, method="POST", headers=self._headers(body)), body) for path, body in sent]
 
         async def together() -> list[Answered]:
-            sent = [asked(application, scope, [body.encode()]) for scope, body in scopes]
-            return list(await asyncio.gather(*sent))
+            answers = [asked(application, scope, [body]) for scope, body in scopes]
+            return list(await asyncio.gather(*answers))
 
         return run(together())
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        return {
+            "authorization": f"Bearer {self.credential}",
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+        }
 
     def asks(self, number: int = 4) -> list[tuple[str, dict[str, Any]]]:
         """New calls of a cent each, of both seats in turn."""

@@ -20,7 +20,7 @@ def test_a_session_that_was_ended_meanwhile_is_not_saved() -> None:
         session.save()
 
 
-def test_whoever_acts_as_the_database_goes_away_is_told_to_come_again(
+def test_as_the_database_goes_away_the_answer_is_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Client(raise_request_exception=False)
