@@ -8,7 +8,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers.factories import make_user
+from tests.helpers.factories import make_team, owner_of
 from tokenplan.kit.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db
@@ -24,12 +24,13 @@ def test_as_the_database_goes_away_the_answer_is_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Client(raise_request_exception=False)
-    client.force_login(make_user())
+    team = make_team()
+    client.force_login(owner_of(team).user)
 
     def away(*_: object, **__: object) -> None:
         raise OperationalError("the connection is lost")
 
     monkeypatch.setattr("django.contrib.sessions.models.Session.save", away)
-    answer = client.post(reverse("team-new"), {"name": "One more"})
+    answer = client.get(reverse("team", args=[team.slug]))  # it is remembered as the one opened last
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
