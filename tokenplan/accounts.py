@@ -14,7 +14,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -72,6 +72,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
                 request.session[SIGNED_UP] = {"user": saved.pk, "at": at.timestamp()}
                 with suppress(Refusal):  # the link can be used no more
                     come_by_link(code=code, at=at, by=saved)
+                if transaction.get_rollback():
+                    # Nobody would say so else: the refusal hid that the connection was lost as it was raised.
+                    raise OperationalError("the connection was lost")
         return saved
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:

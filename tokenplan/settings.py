@@ -281,6 +281,7 @@ STRIPE_TEST_CLOCK = environment.secret("STRIPE_TEST_CLOCK", "clock_")
 
 # Browser security
 
+SESSION_ENGINE = "tokenplan.kit.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

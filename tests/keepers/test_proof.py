@@ -26,6 +26,7 @@ from teams.models import User
 from teams.passkeys import sealed
 from teams.services import access_tokens
 from tests.helpers.address_table import OWN_ROWS, TEAMS
+from tests.helpers.bodies import body_of
 from tests.helpers.factories import T0
 from tests.helpers.passkeys import ADD, SoftPasskey, options
 from tests.helpers.proof import prove
@@ -84,22 +85,6 @@ AT_STRIPE = {"team-invoice-details", "team-portal", "api-portal"}
 ADDING = {"mfa_activate_totp", "mfa_add_webauthn"}
 SESSION = "account-session-end"
 PASSKEYS = {name for name in PROVED if name.startswith("mfa_") and name not in ADDING}
-TOKEN = {"name": "ci", "scope": "manage", "expires_in_days": 7}
-# What each address would do at once with the proof; transfer and deletion get the row's own values below.
-BODIES: dict[str, dict[str, Any]] = {
-    "account-key-rotate": {"overlap": "0"},
-    "account-tokens": TOKEN,
-    "account_email": {"email": "thief@example.com", "action_add": ""},
-    "account_set_password": {"password1": "thiefs-horse-battery", "password2": "thiefs-horse-battery"},
-    "api-api-key-rotate": {"overlap_seconds": 0},
-    "api-api-keys": {"name": "batch"},
-    "api-key-rotate": {"overlap_seconds": 0},
-    "api-tokens": TOKEN,
-    "mfa_edit_webauthn": {"name": "other"},
-    "team-billing-contacts": {"contacts": "books@example.com"},
-    "team-api-key-rotate": {"overlap": "0"},
-    "team-api-keys": {"name": "batch"},
-}
 # Whoever calls one of these in an interface has to ask for the proof.
 GUARDED = re.compile(
     r"\b(reveal_key|rotate_key|rotate_api_key|create_api_key|transfer_ownership|delete_team|portal_url"
@@ -193,16 +178,8 @@ def with_a_passkey(scene: Scene, name: str) -> str:
     return "/accounts/reauthenticate/passkey/"
 
 
-def body_of(scene: Scene, name: str) -> dict[str, Any]:
-    if name == "team-delete":
-        return {"name": scene.people["owner"].memberships.get(team__slug=scene.slug).team.name}
-    if name == "api-transfer":
-        return {"member": scene.rows["member"]}
-    return BODIES.get(name, {})
-
-
 def ask(client: Client, scene: Scene, name: str, method: str, **headers: str) -> Any:
-    url, body = url_of(scene, name), body_of(scene, name)
+    url, body = url_of(scene, name), body_of(scene, name, method)
     if url.startswith("/api/"):
         return client.generic(
             method, url, json.dumps(body), content_type="application/json", headers=headers or None

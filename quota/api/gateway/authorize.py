@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from quota import errors
 from quota.api.fields import NANOUSD, TAGS, WindowSerializer
 from quota.api.gateway import bodies
-from quota.api.gateway.base import GatewayView, usage_at, written_beside
+from quota.api.gateway.base import GatewayView, usage_at
 from quota.api.gateway.rate_limits import rate_limit_fields
 from quota.api.gateway.relay import RELAYED_PROBLEM, relay
 from quota.hot_path.authorize import Authorization, authorize
@@ -24,9 +25,11 @@ from quota.stored_json import moment_json, windows_json
 from teams import keytext
 from teams.errors import KeyInvalid
 from tokenplan.kit.api import Shape
-from tokenplan.kit.errors import Refusal
+from tokenplan.kit.errors import Refusal, Unavailable
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.problems import Problem
+from tokenplan.kit.problems import UNAVAILABLE, Problem
+
+logger = logging.getLogger(__name__)
 
 
 class AuthorizeRequestSerializer(Shape):
@@ -141,11 +144,13 @@ class Authorize(GatewayView):
         )
 
     def _remember(self, asked: AuthorizeRequest, refusal: Refusal) -> None:
-        """For whoever asks why. A text that is no key of ours asks the database nothing."""
+        """For whoever asks why; that it cannot be remembered changes no answer. A text that is no key of ours
+        asks the database nothing.
+        """
         kind = keytext.kind_of(asked.key_text)
         if kind is None or keytext.key_id_of(asked.key_text, kind) is None:
             return
-        with written_beside("a refusal"):
+        try:
             remember_refusal(
                 gateway=self.gateway,
                 key_text=asked.key_text,
@@ -154,6 +159,8 @@ class Authorize(GatewayView):
                 refusal=refusal,
                 at=timezone.now(),
             )
+        except (*UNAVAILABLE, Unavailable):
+            logger.warning("A refusal could not be remembered", exc_info=True)
 
     def problem(self, error: Exception) -> Problem:
         problem = super().problem(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,11 +17,8 @@ from quota.errors import InvalidUsage
 from quota.models import Gateway, QuarantinedRow
 from quota.services.quarantine import RejectedRow, keep_rejected
 from tokenplan.kit.api import JSONAlone
-from tokenplan.kit.errors import Unavailable
 from tokenplan.kit.parsers import BoundedJSONParser
-from tokenplan.kit.problems import UNAVAILABLE, Problem, problem_of
-
-logger = logging.getLogger(__name__)
+from tokenplan.kit.problems import Problem, problem_of
 
 
 class SmallJSONParser(BoundedJSONParser):
@@ -51,9 +47,10 @@ class GatewayView(APIView):
             return super().dispatch(request, *args, **kwargs)
 
     def keep(self, kind: QuarantinedRow.Kind, rows: Sequence[RejectedRow], at: datetime) -> None:
-        """Quarantine what was rejected."""
-        with written_beside("rejected rows"):
-            keep_rejected(gateway=self.gateway, kind=kind, rows=rows, at=at)
+        """Quarantine what was rejected. Where that cannot be, nothing is answered of it: the gateway reports
+        it once more, and no usage is lost.
+        """
+        keep_rejected(gateway=self.gateway, kind=kind, rows=rows, at=at)
 
     def problem(self, error: Exception) -> Problem:
         """The problem document for whatever was raised."""
@@ -61,15 +58,6 @@ class GatewayView(APIView):
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], HttpResponse]:
         return lambda error, context: self.problem(error).response()
-
-
-@contextmanager
-def written_beside(what: str) -> Iterator[None]:
-    """For what is kept of a request that is answered anyway: that it cannot be written changes no answer."""
-    try:
-        yield
-    except (*UNAVAILABLE, Unavailable):
-        logger.warning("What could not be kept: %s", what, exc_info=True)
 
 
 @contextmanager

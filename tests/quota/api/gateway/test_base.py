@@ -81,15 +81,28 @@ def test_a_settle_and_a_draw_that_cannot_be_read_are_kept_as_they_came() -> None
     ]
 
 
-def test_what_cannot_be_kept_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_kept_is_to_be_reported_again(monkeypatch: pytest.MonkeyPatch) -> None:
     office = make_office()
+    hold = office.ask(5).body["reservation"]
 
     def away(**_: object) -> None:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("quota.api.gateway.base.keep_rejected", away)
-    answer = office.gateway.post("gateway/events", {"events": [event(office, model="whisper")]})
-    assert [row["code"] for row in answer.body["rejected"]] == ["model_unknown"]
+    reports = [
+        ("gateway/events", {"events": [event(office, model="whisper")]}),
+        (f"gateway/reservations/{hold}/settle", {"usage": {"calls": -1}}),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr("quota.api.gateway.base.keep_rejected", away)
+        refused = [office.gateway.post(*report) for report in reports]
+    assert [(answer.status, answer.code, answer.headers["Retry-After"]) for answer in refused] == [
+        (503, "unavailable", "1")
+    ] * 2
+    assert [office.gateway.post(*report).status for report in reports] == [200, 422]
+    assert list(QuarantinedRow.objects.order_by("pk").values_list("code", flat=True)) == [
+        "model_unknown",
+        "invalid",
+    ]
 
 
 def test_an_operator_replays_a_row_and_writes_another_off() -> None:

@@ -1,0 +1,36 @@
+"""A session that cannot be saved because the database is away is another thing than one that was ended."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import OperationalError
+from django.test import Client
+from django.urls import reverse
+
+from tests.helpers.factories import make_team, owner_of
+from tokenplan.kit.sessions import SessionStore
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_session_that_was_ended_meanwhile_is_not_saved() -> None:
+    session = SessionStore("0" * 32)
+    with pytest.raises(UpdateError):
+        session.save()
+
+
+def test_as_the_database_goes_away_the_answer_is_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client(raise_request_exception=False)
+    team = make_team()
+    client.force_login(owner_of(team).user)
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr("django.contrib.sessions.models.Session.save", away)
+    answer = client.get(reverse("team", args=[team.slug]))  # it is remembered as the one opened last
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
