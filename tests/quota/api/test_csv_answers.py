@@ -117,7 +117,8 @@ def test_an_answer_of_one_read_has_its_rows_before_it_is_sent(
 
 
 def test_what_is_more_than_memory_keeps_goes_to_disk_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken, rolled_over = [], []
+    taken: list[int] = []
+    rolled_over: list[int] = []
 
     class Watched(SpooledTemporaryFile[str]):
         def rollover(self) -> None:
