@@ -155,7 +155,7 @@ def _part(kind: str, shown: ShownBar, number: int | None) -> str:
     """`bar` as everybody sees it, `credits` as the page has it above."""
     if kind == "bar":
         return text_of(shown)
-    return render_to_string("admin/support/bar_facts.html", {"bar": shown.bar, "number": number})
+    return render_to_string("admin/support/seat_and_credits.html", {"bar": shown.bar, "number": number})
 
 
 @require_safe

@@ -113,7 +113,7 @@ def account(request: PersonRequest) -> HttpResponse:
 
 def _order(card: Card, asked: str, last: str) -> tuple[bool, bool, bool, int]:
     """First the Team that is asked for; then where there is something to spend before where there is not, and
-    of either the Team that was looked at last before what matters more.
+    of either the Team that was opened last before what matters more.
     """
     slug, rank = card.bar.membership.team.slug, _rank(card)
     return (slug != asked, rank > 1, slug != last, rank)

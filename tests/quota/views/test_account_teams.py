@@ -80,7 +80,7 @@ def test_each_other_team_has_its_windows_in_short_its_key_and_its_last_use(
     )
 
 
-def test_the_team_that_was_looked_at_last_has_all_there_is_if_it_has_something_to_spend(
+def test_the_team_that_was_opened_last_has_all_there_is_if_it_has_something_to_spend(
     as_user: AsUser, mia: User
 ) -> None:
     client, own = as_user(mia), of(mia, "Default Team").team.slug
