@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -134,7 +134,7 @@ def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> Htt
     shown = _shown(request, form, chart)
     sums_of = form.stack or Group.MODEL
     title, column = TITLES[sums_of]
-    sums = _sums(request, form, chart, sums_of)
+    sums = Paginator(chart.sums, SUMS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
         "chart": chart,
@@ -145,7 +145,8 @@ def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> Htt
         "step": timedelta(hours=1 if form.width is Group.HOUR else 24) // MILLISECOND,
         "start": (wanted.start - EPOCH) // MILLISECOND,
         "end": (wanted.end - EPOCH) // MILLISECOND,
-        "sums": Paginator(sums, SUMS_ON_A_PAGE).get_page(request.GET.get("page")),
+        "sums": sums,
+        "rows": _rows(request, form, sums, sums_of),
         "everything": address(request, **dict.fromkeys(form.FILTERS, "")),
         "csv": address(request, format="csv"),
     }
@@ -190,13 +191,13 @@ def _link(request: TeamRequest, form: ChargesForm, field: str, name: str) -> tup
     return (address(request, **{field: "" if is_chosen else name}) if name else ""), is_chosen
 
 
-def _sums(
-    request: TeamRequest, form: UsageForm, chart: UsageChart, group: Group
+def _rows(
+    request: TeamRequest, form: UsageForm, sums: Iterable[UsageRow], group: Group
 ) -> list[tuple[str, tuple[str, bool], Amounts]]:
     """Of each row of the table below: its label, its link, and its amounts."""
     return [
         (label_of(row, group), _link(request, form, group, _name_in_address(row, group)), row.amounts)
-        for row in chart.sums
+        for row in sums
     ]
 
 
