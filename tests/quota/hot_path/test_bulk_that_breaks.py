@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from quota.hot_path import bulk
 from quota.hot_path.bulk import RowResult, record_events
 from quota.hot_path.events import ReportedEvent
+from quota.hot_path.gathered_events import record_gathered
 from quota.models import UsageEvent
 from tests.helpers.factories import T0, Scene
 from tests.helpers.roads import note_rows_alone
@@ -62,11 +63,10 @@ def test_an_outage_ends_the_report_and_no_row_is_tried_alone(
 
 def test_a_hundred_rows_are_one_transaction(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    at_once = bulk.record_gathered
 
     def note(rows: Any, **more: Any) -> Any:
         sizes.append(len(rows))
-        return at_once(rows, **more)
+        return record_gathered(rows, **more)
 
     monkeypatch.setattr(bulk, "record_gathered", note)
     record_events(gateway=scene.desk.gateway, events=events(scene, 201), at=T0)
