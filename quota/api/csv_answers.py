@@ -104,7 +104,8 @@ class _Spool:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._file = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")  # noqa: SIM115
-        self._file.writelines(lines)
+        for line in lines:  # of `writelines` all would be in memory before the file goes to disk
+            self._file.write(line)
         self._file.seek(0)
 
     def __iter__(self) -> Iterator[str]:
