@@ -56,7 +56,7 @@ def read_bars(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: bytes
         return None
     accepted = headers.get(b"accept-language", b"").decode("latin-1")
     asked = SimpleNamespace(COOKIES=cookies, META={"HTTP_ACCEPT_LANGUAGE": accepted})
-    language = get_language_from_request(asked)  # type: ignore[arg-type]  (it reads these two)
+    language = get_language_from_request(asked)  # type: ignore[arg-type]  # it reads these two
     return Poll(tuple(parts), known, session_key, language)
 
 

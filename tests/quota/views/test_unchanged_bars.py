@@ -13,6 +13,7 @@ import time_machine
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -164,6 +165,10 @@ def test_whatever_happens_a_batch_answers_as_the_view_or_not_at_all(
             answered += 1
         known = by_view[1]["etag"]
     assert answered > 5
+
+
+def close(users: QuerySet[User]) -> None:
+    users.update(is_active=False, deactivated_at=T0)
 
 
 ENDS: dict[str, Callable[[Scene], object]] = {
