@@ -1,7 +1,7 @@
 """What the texts and pictures of a bar are made from, in numbers: equal figures are equal texts.
 
 A page asks for its bars every few seconds, and most often nothing has changed. To find that out takes these,
-and no texts, which cost twenty times as much. `tests/quota/templatetags/test_bar_figures.py` compares both.
+and no texts, which cost ten times as much. `tests/quota/templatetags/test_bar_figures.py` compares both.
 """
 
 from __future__ import annotations

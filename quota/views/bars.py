@@ -41,8 +41,8 @@ def bars(request: PersonRequest) -> HttpResponse:
     members = _visible(request, {pk for _, pk in parts})
     shown = {bar.bar.membership.pk: bar for bar in shown_bars(members, at, viewer_id=request.user.pk)}
     found = [(kind, shown[pk]) for kind, pk in parts if pk in shown]
-    told = [figures_of(kind, bar, zone) or _part(kind, bar) for kind, bar in found]
-    tag = tag_of(told, get_language(), zone)
+    known = [figures_of(kind, bar, zone) or _part(kind, bar) for kind, bar in found]
+    tag = tag_of(known, get_language(), zone)
     return as_of(request, (_part(kind, bar) for kind, bar in found), at, tag=tag)
 
 

@@ -103,7 +103,7 @@ def _answer(
 
 
 def _tag(user: User, poll: Poll, shown: Sequence[tuple[str, ShownBar]], zone: tzinfo) -> str | None:
-    told = [figures for kind, bar in shown if (figures := figures_of(kind, bar, zone))]
-    if len(told) < len(shown):
+    known = [figures for kind, bar in shown if (figures := figures_of(kind, bar, zone))]
+    if len(known) < len(shown):
         return None
-    return tag_of(told, user.language if is_known(user.language) else poll.language, zone)
+    return tag_of(known, user.language if is_known(user.language) else poll.language, zone)

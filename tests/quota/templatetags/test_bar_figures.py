@@ -91,7 +91,7 @@ def text_of(kind: str, shown: ShownBar) -> str:
     return render_to_string("quota/includes/own_credits.html", {"bar": shown.bar})
 
 
-def told(kind: str, shown: ShownBar) -> tuple[str, str]:
+def tag_and_text(kind: str, shown: ShownBar) -> tuple[str, str]:
     """The tag of its figures, and its text."""
     with timezone.override(ZONE):
         figures = figures_of(kind, shown, ZONE)
@@ -126,7 +126,7 @@ def test_a_bar_and_its_figures_change_together(seed: int) -> None:
         if shown.state != "open":
             assert figures_of("bar", shown, ZONE) is None
             continue
-        tag, text = told("bar", shown)
+        tag, text = tag_and_text("bar", shown)
         quiet += tag in texts
         assert texts.setdefault(tag, text) == text
         seen += 1
@@ -169,9 +169,9 @@ def test_each_thing_that_is_shown_is_a_figure(kind: str, change: Callable[[Life]
     life = Life()
     life.use(3 * USD)
     life.hold(USD, "a")
-    before = told(kind, life.shown())
+    before = tag_and_text(kind, life.shown())
     change(life)
-    after = told(kind, life.shown())
+    after = tag_and_text(kind, life.shown())
     assert before[1] != after[1]
     assert before[0] != after[0]
 
@@ -179,9 +179,9 @@ def test_each_thing_that_is_shown_is_a_figure(kind: str, change: Callable[[Life]
 def test_whose_bar_somebody_else_sees_is_a_figure() -> None:
     life = Life()
     life.mine = False
-    before = told("bar", life.shown())
+    before = tag_and_text("bar", life.shown())
     life.user.name = "Mio"
-    after = told("bar", life.shown())
+    after = tag_and_text("bar", life.shown())
     assert (before[0] != after[0], before[1] != after[1]) == (True, True)
 
 
@@ -192,12 +192,12 @@ def test_another_language_and_another_zone_are_other_tags() -> None:
     assert len({tag_of([figures], *reader) for reader in readers}) == 4
 
 
-def test_a_day_that_begins_for_the_reader_is_told() -> None:
+def test_a_day_that_begins_for_the_reader_is_tag_and_text() -> None:
     life = Life()
     life.use(USD)
-    evening = told("bar", life.shown())
+    evening = tag_and_text("bar", life.shown())
     life.at = life.at.replace(hour=22, minute=0, second=1)
-    night = told("bar", life.shown())
+    night = tag_and_text("bar", life.shown())
     assert "Thu 4 Jun, 04:50 CEST" in evening[1]
     assert "Thu 4 Jun, 04:50 CEST" not in night[1]
     assert evening[0] != night[0]

@@ -175,9 +175,7 @@ ENDS: dict[str, Callable[[Scene], object]] = {
     "signed out": lambda scene: Session.objects.all().delete(),
     "session run out": lambda scene: Session.objects.update(expire_date=T0),
     "another password": lambda scene: User.objects.filter(pk=scene.owner.user_id).update(password="x"),
-    "no account": lambda scene: User.objects.filter(pk=scene.owner.user_id).update(
-        is_active=False, closed_at=T0
-    ),
+    "no account": lambda scene: close(User.objects.filter(pk=scene.owner.user_id)),
     "Team deleted": lambda scene: type(scene.team).objects.filter(pk=scene.team.pk).update(deleted_at=T0),
     "stopped": lambda scene: scene.desk.use(100),
 }
