@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from quota.views.unchanged_bars import BARS, Poll, read_bars, refuse_bars, unchanged_bars
+from quota.views.unchanged_bars import BARS, MOST, Poll, read_bars, refuse_bars, unchanged_bars
 from teams.models import Membership, User
 from teams.services.memberships import end_membership
 from tests.helpers.cases import many
@@ -247,7 +247,7 @@ def test_many_polls_take_as_many_statements_as_one(as_user: AsUser) -> None:
         "/account/bars/?of=bar-1&as=html",
         "/account/bars/?of=bar-%31",
         "/account/bars/?",
-        url_of(*["bar-1"] * 101),
+        url_of(*["bar-1"] * (MOST + 1)),
     ],
 )
 def test_what_is_no_plain_poll_is_the_views(client: Client, url: str) -> None:
