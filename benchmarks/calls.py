@@ -81,6 +81,16 @@ def reads(path: str, seconds: float, **headers: str) -> Talk:
         expect((yield asked), 200)
 
 
+def polls(path: str, seconds: float, **headers: str) -> Talk:
+    """Asks for one address again and again as a page does, which has what it was answered last."""
+    asked = request(READ, path, **headers)
+    for _passed in until(seconds):
+        answer = yield asked
+        expect(answer, 200, 304)
+        if answer.status == 200:
+            asked = request(READ, path, **headers, If_None_Match=answer.header("etag"))
+
+
 def bulk(gateway_key: str, path: str, batches: Iterator[dict[str, object]], seconds: float) -> Talk:
     """Sends batches of rows, of which each has to be accepted, until the time is over or there is no more."""
     for batch, _passed in zip(batches, until(seconds), strict=False):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 HOST = "127.0.0.1"
 # An answer that takes longer fails the run: it is longer than any wait of the product.
 PATIENCE_SECONDS = 60.0
+NOT_MODIFIED = 304  # such an answer has no body, and need not say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class Request:
 class Answer:
     status: int
     body: bytes
+    head: bytes = field(default=b"", compare=False, repr=False)
+
+    def header(self, name: str) -> str:
+        """The value of a header, whose name is lower case; empty where there is none."""
+        lines = (line.partition(b":") for line in self.head.split(b"\r\n"))
+        return next(
+            (value.strip().decode() for found, _, value in lines if found.lower() == name.encode()), ""
+        )
 
 
 # What one connection sends, one request after another: each is answered before the next is asked for.
@@ -114,7 +123,8 @@ class _Connection:
         if not separator:
             return None
         fields = head.lower()
-        found = fields.partition(b"\r\ncontent-length:")[2]
+        status = int(head[9:12])
+        found = b"0" if status == NOT_MODIFIED else fields.partition(b"\r\ncontent-length:")[2]
         if not found:
             raise RuntimeError(f"An answer says no length: {head[:300]!r}")
         if len(rest) < int(found.partition(b"\r\n")[0]):
@@ -123,7 +133,7 @@ class _Connection:
         if b"\r\nconnection: close" in fields:
             self.socket.close()
             self._connect()
-        return Answer(int(head[9:12]), rest)
+        return Answer(status, rest, head)
 
 
 class _Client:

@@ -7,11 +7,14 @@ none.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from allauth.usersessions.models import UserSession
-from django.contrib.auth import HASH_SESSION_KEY
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
@@ -61,6 +64,36 @@ def sessions_of(user: User, *, this: str | None, at: datetime) -> list[Device]:
     ]
     live.sort(key=lambda row: (row.session_key == this, row.last_seen_at), reverse=True)
     return [Device(row, device_name(row.user_agent), row.session_key == this) for row in live]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whose session it is, with what must still fit the person's password."""
+
+    user_id: int
+    password_hash: str
+
+    def is_of(self, user: User) -> bool:
+        """Whether it is this person's, who may still sign in and has the same password."""
+        is_same = constant_time_compare(self.password_hash, user.get_session_auth_hash())
+        return self.user_id == user.pk and user.is_active and is_same
+
+
+def quietly_signed_in(keys: Iterable[str], at: datetime) -> dict[str, SignedIn]:
+    """By its key each session that a request changes nothing of: that it is used was noted a short while ago.
+    What is not among them may be one all the same.
+    """
+    rows = Session.objects.filter(session_key__in=set(keys), expire_date__gt=at)
+    return {row.session_key: found for row in rows if (found := _quiet(row.get_decoded(), at))}
+
+
+def _quiet(held: Mapping[str, Any], at: datetime) -> SignedIn | None:
+    seen = held.get(SEEN)
+    if seen is not None and at.timestamp() - seen >= SEEN_EVERY.total_seconds():
+        return None
+    if held.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    return SignedIn(int(held[SESSION_KEY]), held.get(HASH_SESSION_KEY, ""))
 
 
 def device_name(user_agent: str) -> str:

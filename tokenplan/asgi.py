@@ -19,9 +19,11 @@ from quota.api.key_holder import gathered as key_holders
 from quota.hot_path.batches import LOCKED
 from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import settle_gathered
+from quota.views import unchanged_bars
 from tokenplan.health import Health
 from tokenplan.kit.postgresql.base import has_ended
 from tokenplan.kit.problems import UNAVAILABLE
+from tokenplan.kit.replica import REPLICA
 from tokenplan.web.application import Application
 from tokenplan.web.bodies import Bodies
 from tokenplan.web.crowds import Crowds
@@ -96,6 +98,18 @@ roads = [
         ignores_query=True,
     ),
 ]
+if REPLICA not in settings.DATABASES:  # what browsers ask for is read there, where there is one
+    roads.append(
+        Road(
+            unchanged_bars.BARS,
+            unchanged_bars.read_bars,
+            in_batches(unchanged_bars.unchanged_bars, thread=reads),
+            unchanged_bars.answer_bars,
+            unchanged_bars.refuse_bars,
+            method="GET",
+            reads_query=True,
+        )
+    )
 
 
 def shares_of(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:

@@ -1,13 +1,14 @@
 """How often a second what is polled can be read, beside the bare view: the bar by a key, what trackers read,
-and the fragment of the account page.
+and the fragment of the console's pages, as it was and anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 
-from benchmarks.calls import READ, reads
-from benchmarks.client import converse
+from benchmarks.calls import READ, polls, reads
+from benchmarks.client import Talk, converse
 from benchmarks.figures import Figure, Goal
 from benchmarks.run import Run
 
@@ -30,9 +31,9 @@ def measure(run: Run) -> list[Figure]:
         talks = [reads(path, seconds, Authorization=f"Bearer {key}") for key in keys]
         return converse(target.port, talks).rate(READ)
 
-    def fragment() -> float:
+    def fragment(ask: Callable[..., Talk]) -> float:
         path = f"/account/bars/?of=bar-{target.owner.membership}"
-        talks = [reads(path, seconds, Cookie=target.owner.cookie) for _ in range(CONNECTIONS)]
+        talks = [ask(path, seconds, Cookie=target.owner.cookie) for _ in range(CONNECTIONS)]
         return converse(target.port, talks).rate(READ)
 
     def bare() -> float:
@@ -40,11 +41,12 @@ def measure(run: Run) -> list[Figure]:
 
     *ours, of_bare = run.in_turns(
         *[lambda path=path: by_key(path) for path in BY_KEY],
-        fragment,
+        lambda: fragment(polls),
+        lambda: fragment(reads),
         bare,
     )
     beside = "bare view", median(of_bare)
-    names = (*[f"GET {path}" for path in BY_KEY], "the bar's fragment")
+    names = (*[f"GET {path}" for path in BY_KEY], "the bar's fragment, as it was", "the bar's fragment, anew")
     return [
         Figure(name, median(rates), "a second", GOAL, beside) for name, rates in zip(names, ours, strict=True)
     ]

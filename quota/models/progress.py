@@ -119,7 +119,9 @@ class ReconcileRun(models.Model):
 
 
 class UncheckedSum(models.Model):
-    """What a charge or a ledger entry that was checked counts in, and that is still to be summed up."""
+    """What a charge or a ledger entry that was checked counts in, and that is still to be summed up: of each
+    week in which charges occurred that count in it.
+    """
 
     class Kind(models.TextChoices):
         SEAT = "seat", _("Seat")
@@ -128,9 +130,10 @@ class UncheckedSum(models.Model):
         REPORTS = "reports", _("What is rolled up of a member")
         API_KEY = "api_key", _("API key")
 
-    pk = models.CompositePrimaryKey("kind", "of_id")
+    pk = models.CompositePrimaryKey("kind", "of_id", "week")
     kind = models.CharField(max_length=7, choices=Kind)
     of_id = models.BigIntegerField(help_text=_("The id of the seat, lot, member or API key."))
+    week = models.BigIntegerField(help_text=_("Weeks since 1970, each from Thursday to Wednesday in UTC."))
     since = models.DateTimeField(help_text=_("From when on the charges occurred."))
     until = models.DateTimeField(help_text=_("Until when they did."))
 

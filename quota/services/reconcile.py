@@ -154,7 +154,7 @@ def _unchecked(run: ReconcileRun) -> tuple[str, list[UncheckedSum]] | None:
     """Some sums of one kind that are still to be checked; None where there are none."""
     most = WHOLE_SUMS_PER_PART if run.is_whole else SUMS_PER_PART
     for kind in SUMS:
-        of_kind = UncheckedSum.objects.filter(kind=kind).order_by("of_id")
+        of_kind = UncheckedSum.objects.filter(kind=kind).order_by("of_id", "week")
         if rows := list(of_kind[:most]):
             return kind, rows
     return None
@@ -166,7 +166,7 @@ def _check_sums(run: ReconcileRun, kind: str, rows: Sequence[UncheckedSum], at: 
         found = list(differences_of_sums(kind, touched))
     with one_transaction():
         if _locked(run) is not None:
-            UncheckedSum.objects.filter(kind=kind, of_id__in=[row.of_id for row in rows]).delete()
+            UncheckedSum.objects.filter(pk__in=[row.pk for row in rows]).delete()
             _add(run, found, at)
 
 
@@ -194,6 +194,8 @@ def _keep(
     """Note what a part has found and touched, unless somebody else has done this part meanwhile."""
     locked = _locked(run)
     if locked is not None and getattr(locked, cursor) == getattr(run, cursor):
+        if run.is_whole:  # it sums up all of whatever it meets, once
+            touched = {kind: [Touched(one.id) for one in of_kind] for kind, of_kind in touched.items()}
         _note(touched)
         _add(run, found, at, **{cursor: read})
 
@@ -217,10 +219,11 @@ def _add(run: ReconcileRun, found: Sequence[Difference], at: datetime, **values:
 
 
 _NOTE = """
-INSERT INTO quota_uncheckedsum AS u (kind, of_id, since, until)
-SELECT %(kind)s, t.id, t.since, t.until
+INSERT INTO quota_uncheckedsum AS u (kind, of_id, week, since, until)
+SELECT %(kind)s, t.id, floor(extract(epoch FROM t.since) / 604800), min(t.since), max(t.until)
 FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[], %(until)s::timestamptz[]) AS t (id, since, until)
-ON CONFLICT (kind, of_id) DO UPDATE
+GROUP BY 2, 3
+ON CONFLICT (kind, of_id, week) DO UPDATE
     SET since = least(u.since, EXCLUDED.since), until = greatest(u.until, EXCLUDED.until)
 """
 

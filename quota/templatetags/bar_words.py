@@ -159,18 +159,23 @@ def aloud(window: QuotaWindow, outlook: Outlook | None, words: str) -> str:
 
 def span(time: timedelta) -> str:
     """A length of time, as somebody says it: `12 min`, `2 h 10 min`, `3 days`."""
-    minutes = -(-time // timedelta(minutes=1))
-    if minutes < 60:
-        return _("%(minutes)s min") % {"minutes": max(minutes, 1)}
-    if minutes < 24 * 60:
-        hours, rest = divmod(minutes, 60)
-        return (
-            _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": rest}
-            if rest
-            else _("%(hours)s h") % {"hours": hours}
-        )
-    days = minutes // (24 * 60)
-    return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+    days, hours, minutes = span_parts(time)
+    if days:
+        return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
+    if not hours:
+        return _("%(minutes)s min") % {"minutes": minutes}
+    return (
+        _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+        if minutes
+        else _("%(hours)s h") % {"hours": hours}
+    )
+
+
+def span_parts(time: timedelta) -> tuple[int, int, int]:
+    """The days of a length of time, else its hours and minutes, a minute at least: what of it is said."""
+    minutes = max(-(-time // timedelta(minutes=1)), 1)
+    days, rest = divmod(minutes, 24 * 60)
+    return (days, 0, 0) if days else (0, *divmod(rest, 60))
 
 
 def roughly(time: timedelta) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -99,7 +99,7 @@ def window_values(
         "words": words,
         "share": share_of(window),
         **_widths(window, state, on_credits),
-        "elapsed": _elapsed(window, outlook),
+        "elapsed": elapsed_of(window, outlook),
         "filled": f"{min(percent(window.used + window.held, limit), Decimal(100)):.2f}",
         "aloud": aloud(window, outlook, words),
         "lines": [amounts_of(window)] if compact else list(lines_of(window, outlook, bar)),
@@ -212,21 +212,25 @@ def _widths(window: QuotaWindow, state: str, on_credits: OnCredits | None) -> di
     }
 
 
-def _elapsed(window: QuotaWindow, outlook: Outlook | None) -> str:
+def elapsed_of(window: QuotaWindow, outlook: Outlook | None) -> str:
     """Where time stands in a window that resets at once, of 100."""
     if outlook is None or window.limit.rule.policy is Policy.ROLLING or window.starts_at > outlook.at:
         return ""
     return f"{100 * ((outlook.at - window.starts_at) / window.limit.rule.length):.2f}"
 
 
+def places_of(releases: Sequence[Release], step: timedelta, at: datetime) -> list[int]:
+    """In which step from `at` on each of what a rolling window gives back leaves it."""
+    return [min(max(int((release.at - at) / step), 0), STEPS - 1) for release in releases]
+
+
 def _strip(window: QuotaWindow, releases: Sequence[Release], at: datetime) -> dict[str, str] | str:
     """What a rolling window gives back in each step from now on, as one path in a field of 60 by 10."""
     if len(releases) < 2:
         return ""
-    step, most = window.limit.rule.step, max(release.nanousd for release in releases)
+    most = max(release.nanousd for release in releases)
     columns = []
-    for release in releases:
-        column = min(max(int((release.at - at) / step), 0), STEPS - 1)
+    for release, column in zip(releases, places_of(releases, window.limit.rule.step, at), strict=True):
         height = max(STRIP_HEIGHT * release.nanousd / most, 0.5)
         columns.append(f"M{column} {STRIP_HEIGHT}v-{height:.2f}h.8v{height:.2f}z")
     highest = max(releases, key=lambda release: release.nanousd)

@@ -13,8 +13,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+from django.utils.translation import get_language
 
 from quota.selectors.shown_bars import ShownBar, shown_bars
+from quota.templatetags.bar_figures import figures_of, tag_of
 from quota.templatetags.bar_words import clock
 from quota.templatetags.bars import bar_of
 from teams.models import Membership
@@ -23,6 +25,7 @@ from teams.views.base import PersonRequest, person_page
 
 # A page has fewer; what is asked for beyond them is not answered.
 MOST = 100
+NOT_KEPT = "no-store, private"
 PART = re.compile(r"(bar|compact|credits)-(\d{1,18})", re.ASCII)
 
 
@@ -35,27 +38,40 @@ def bars(request: PersonRequest) -> HttpResponse:
     that does not exist: Credits are one's own, bars also those of the members of Teams that one manages.
     `X-As-Of` is the moment, as people read it.
     """
-    at, parts = timezone.now(), parts_of(request)
+    at, zone, parts = timezone.now(), timezone.get_current_timezone(), parts_of(request)
     members = _visible(request, {pk for _, pk in parts})
     shown = {bar.bar.membership.pk: bar for bar in shown_bars(members, at, viewer_id=request.user.pk)}
-    return as_of(request, [_part(kind, shown[pk]) for kind, pk in parts if pk in shown], at)
+    found = [(kind, shown[pk]) for kind, pk in parts if pk in shown]
+    known = [figures_of(kind, bar, zone) or _part(kind, bar) for kind, bar in found]
+    tag = tag_of(known, get_language(), zone)
+    return as_of(request, (_part(kind, bar) for kind, bar in found), at, tag=tag)
 
 
 def parts_of(request: HttpRequest) -> list[tuple[str, int]]:
     """The parts that are asked for: what each is of, and the membership's id."""
-    wanted = [PART.fullmatch(name) for name in request.GET.getlist("of")[:MOST]]
+    return parts_named(request.GET.getlist("of")[:MOST])
+
+
+def parts_named(names: Iterable[str]) -> list[tuple[str, int]]:
+    """The same of the names that were asked for."""
+    wanted = [PART.fullmatch(name) for name in names]
     return [(match[1], int(match[2])) for match in wanted if match]
 
 
-def as_of(request: HttpRequest, texts: Iterable[str], at: datetime) -> HttpResponse:
-    """The parts as they are at this moment; 304 where the browser has them so."""
-    body = "".join(texts).encode()
-    etag = quote_etag(blake2b(body, digest_size=16).hexdigest())
-    response = HttpResponse(body, headers={"ETag": etag})
-    answer = get_conditional_response(request, etag=etag, response=response)
+def as_of(request: HttpRequest, texts: Iterable[str], at: datetime, *, tag: str = "") -> HttpResponse:
+    """The parts as they are at this moment; 304 where the browser has them so. With a `tag` that tells them
+    from other ones, their texts are made only where they are sent.
+    """
+    if not tag:
+        texts = list(texts)
+        tag = blake2b("".join(texts).encode(), digest_size=16).hexdigest()
+    response = HttpResponse(headers={"ETag": quote_etag(tag)})
+    answer = get_conditional_response(request, etag=quote_etag(tag), response=response)
     assert answer is not None  # noqa: S101  (there is a response to answer with)
+    if answer is response:
+        response.content = "".join(texts)
     answer.headers["X-As-Of"] = clock(at, at)
-    answer.headers["Cache-Control"] = "no-store, private"
+    answer.headers["Cache-Control"] = NOT_KEPT
     return answer
 
 

@@ -93,6 +93,16 @@ def test_an_answer_may_come_in_parts(answers: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    "answers", [[(b'HTTP/1.1 304 Not Modified\r\nX: y\r\nETag: "a:b"\r\n\r\n',)]], indirect=True
+)
+def test_an_answer_without_a_body_has_its_headers(answers: Server) -> None:
+    found: list[Answer] = []
+    converse(answers.port, [asking(1, found)])
+    assert found == [Answer(304, b"")]
+    assert [found[0].header(name) for name in ("etag", "x", "none")] == ['"a:b"', "y", ""]
+
+
+@pytest.mark.parametrize(
     "answers",
     [[(b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno",)]],
     indirect=True,

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
+from django.conf import settings
 from django.db import OperationalError, connection, connections
+from django.test import Client
+from django.utils import timezone
 
 from tests.helpers.api_client import make_office
 from tests.helpers.asgi import ask, request
 from tests.helpers.event_loop import run
+from tests.helpers.factories import USD, limits, make_scene
 from tokenplan.asgi import application, batches, in_batches, is_our_host, reads, roads, shares_of
 from tokenplan.web.wsgi_calls import environ_of
 
@@ -131,6 +136,31 @@ def test_bars_of_key_holders_are_answered_before_django(monkeypatch: pytest.Monk
         (200, ["base_resp", "model_remains"]),
     ]
     assert ask(application, request("/api/v1/usage?format=json", headers=headers))[0] == 500
+
+
+def test_bars_that_are_as_the_browser_has_them_are_answered_before_django(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    scene = make_scene(limits(USD, 10 * USD))
+    client.force_login(scene.owner.user)
+    url = f"/account/bars/?of=bar-{scene.owner.pk}"
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+
+    def asked(known: str) -> int:
+        cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+        return ask(application, request(url, headers={"cookie": cookie, "if-none-match": known}))[0]
+
+    async def by_django(environ: dict[str, Any]) -> Any:
+        raise AssertionError(environ["PATH_INFO"])
+
+    known = client.get(url).headers["ETag"]
+    monkeypatch.setattr(application.threads, "answer", by_django)
+    try:
+        with time_machine.travel(timezone.now(), tick=False):
+            answers = [asked(known), asked('"other"')]
+    finally:
+        reads.submit(connections.close_all).result()
+    assert answers == [304, 500]
 
 
 @pytest.mark.parametrize(

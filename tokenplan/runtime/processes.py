@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,15 +23,17 @@ def spawn(
     *,
     log: Path | None = None,
     folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
     account: int | None = None,
     group: int | None = None,
     dies_with_parent: signal.Signals | None = None,
 ) -> subprocess.Popen[bytes]:
     """Starts a process in its own session, so that the terminal's Ctrl-C does not reach it.
 
-    Output is appended to `log`, or goes where ours goes. `folder` is the working directory; `account` and
-    `group` are ids of the system's. On Linux the process receives `dies_with_parent` when ours ends, in
-    whatever way; elsewhere it outlives a kill -9 of ours.
+    Output is appended to `log`, or goes where ours goes. `folder` is the working directory; `variables` are
+    set where our environment has none of the name; `account` and `group` are ids of the system's. On Linux
+    the process receives `dies_with_parent` when ours ends, in whatever way; elsewhere it outlives a kill -9
+    of ours.
     """
     output = log.open("ab") if log else None
     try:
@@ -41,6 +43,7 @@ def spawn(
             stdout=output,
             stderr=output,
             cwd=folder,
+            env={**variables, **os.environ} if variables else None,
             start_new_session=True,
             user=account,
             group=group,

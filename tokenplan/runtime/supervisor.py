@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -75,18 +75,23 @@ class Probe(Protocol):
 
 @dataclass
 class Program:
-    """A program to keep running: its command, the folder it runs in, and the process while there is one."""
+    """A program to keep running: its command, the folder it runs in, the variables that it has where our
+    environment has none of the name, and the process while there is one.
+    """
 
     name: str
     command: Sequence[str]
     folder: Path
     probe: Probe | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=Backoff)
     child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts it; on Linux it ends with us even when we are killed."""
-        self.child = processes.spawn(self.command, folder=self.folder, dies_with_parent=signal.SIGTERM)
+        self.child = processes.spawn(
+            self.command, folder=self.folder, variables=self.variables, dies_with_parent=signal.SIGTERM
+        )
 
     def alive(self) -> bool:
         """Whether it runs."""

@@ -125,7 +125,7 @@ class Gathering:
 class Road:
     """An address whose usual requests are answered in batches. `read` and `answer` know what is usual: what
     they make None of is answered as every other address is. `refuse` says in its words that it is too busy.
-    A query is usual only where it `ignores_query`.
+    A query is usual only where it `ignores_query`, or `reads_query`: then the path's pattern is of both.
     """
 
     path: re.Pattern[bytes]
@@ -135,12 +135,14 @@ class Road:
     refuse: Callable[[Any, TooBusy], RawAnswer]
     method: str = "POST"
     ignores_query: bool = False
+    reads_query: bool = False
 
     def leads_to(self, scope: Scope) -> re.Match[bytes] | None:
         """The parts of the request's path, if it is a request of this road."""
-        if scope["method"] != self.method or (scope["query_string"] and not self.ignores_query):
+        path, query = scope["raw_path"], scope["query_string"]
+        if scope["method"] != self.method or (query and not (self.ignores_query or self.reads_query)):
             return None
-        return self.path.fullmatch(scope["raw_path"])
+        return self.path.fullmatch(path + b"?" + query if self.reads_query else path)
 
     async def answered(
         self, path: Sequence[bytes], headers: Sequence[tuple[bytes, bytes]], body: bytes

@@ -1,7 +1,8 @@
 """Sums that are kept, recomputed from the events and the ledger: buckets, history, lots, months, rollups.
 
 Each statement looks at the rows of `ids`, as far as charges that occurred from `since` until `until` count in
-them; the three are lists of one length. All amounts are nano-dollars.
+them; the three are lists of one length. An id may come several times, with times that may overlap: each is
+looked at by itself. All amounts are nano-dollars.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def differences_of_sums(kind: str, touched: Sequence[Touched]) -> Iterator[Diffe
     """
     whole = [one.id for one in touched if one.since == EVER]
     if kind != "lot" and (since := kept_calls().sums_since):
-        touched = [Touched(one.id, max(one.since, since), one.until) for one in touched if one.until >= since]
+        kept = sorted((one.id, max(one.since, since), one.until) for one in touched if one.until >= since)
+        # Of one id each beginning once: the last is the longest.
+        touched = [Touched(*key, until) for key, until in {(id, at): until for id, at, until in kept}.items()]
     scope = {
         "whole": whole,
         "ids": [one.id for one in touched],
@@ -66,10 +69,12 @@ def touched_by_entries(after: int, upto: int) -> dict[str, list[Touched]]:
     return {"lot": [Touched(id) for (id,) in rows_of(LOTS_TOUCHED, after=after, upto=upto)]}
 
 
+# Usage may be of months ago: what was used between it and the new is not summed up for it.
 def _touched(column: str, which: str) -> str:
     return f"""
 SELECT v.{column}, min(v.occurred_at), max(v.occurred_at) FROM quota_usageevent v
-WHERE v.id > %(after)s AND v.id <= %(upto)s AND {which} GROUP BY 1
+WHERE v.id > %(after)s AND v.id <= %(upto)s AND {which}
+GROUP BY v.{column}, date_bin('7 days', v.occurred_at, 'epoch')
 """  # noqa: S608  (its parts are constants of ours)
 
 
@@ -108,17 +113,16 @@ _SEAT_RULE = """seat_rule AS (
 
 BUCKETS = f"""
 WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
-    SELECT r.seat_id, r.rule, date_bin(w.width, v.occurred_at, r.origin) AS starts_at,
+    SELECT r.seat_id, r.since, r.rule, date_bin(w.width, v.occurred_at, r.origin) AS starts_at,
         sum(v.from_quota_nanousd + v.overrun_nanousd) AS nanousd
     FROM seat_rule r
         CROSS JOIN LATERAL (SELECT r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END AS width) w
         JOIN quota_usageevent v ON v.seat_id = r.seat_id
-            AND v.occurred_at > r.since - w.width AND v.occurred_at < r.until + w.width
-            AND date_bin(w.width, v.occurred_at, r.origin) > r.since - w.width
-            AND date_bin(w.width, v.occurred_at, r.origin) <= r.until
-    GROUP BY 1, 2, 3
+            AND v.occurred_at >= date_bin(w.width, r.since, r.origin)
+            AND v.occurred_at < date_bin(w.width, r.until, r.origin) + w.width
+    GROUP BY 1, 2, 3, 4
 ), found AS (
-    SELECT b.seat_id, b.rule, b.starts_at, b.used_nanousd AS nanousd
+    SELECT b.seat_id, r.since, b.rule, b.starts_at, b.used_nanousd AS nanousd
     FROM seat_rule r JOIN quota_usagebucket b ON b.seat_id = r.seat_id AND b.rule = r.rule
         AND b.starts_at <= r.until
         AND b.starts_at > r.since - r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END
@@ -126,7 +130,7 @@ WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
 SELECT format('usage bucket of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
     coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
-FROM expected FULL JOIN found USING (seat_id, rule, starts_at)
+FROM expected FULL JOIN found USING (seat_id, since, rule, starts_at)
 WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
 ORDER BY seat_id, rule, starts_at
 """  # noqa: S608  (its parts are constants of ours)
@@ -149,17 +153,16 @@ CLOSED_WINDOWS = f"""
 WITH {_SCOPE}, {_SEAT_RULE}, written AS (
     SELECT ran_at AS at FROM quota_jobprogress WHERE job = 'close_windows' AND ran_at IS NOT NULL
 ), used AS (
-    SELECT r.seat_id, r.rule, start.at AS starts_at, start.at + r.length AS ends_at, v.recorded_at,
+    SELECT r.seat_id, r.since, r.rule, start.at AS starts_at, start.at + r.length AS ends_at, v.recorded_at,
         v.from_quota_nanousd + v.overrun_nanousd AS nanousd
-    FROM seat_rule r JOIN quota_usageevent v ON v.seat_id = r.seat_id
-            AND v.occurred_at > r.since - r.length AND v.occurred_at < r.until + r.length
-        CROSS JOIN LATERAL (
-            SELECT date_bin(r.length, v.occurred_at,
-                CASE r.policy WHEN 'rolling' THEN 'epoch' ELSE r.origin END) AS at
-        ) start
-    WHERE start.at > r.since - r.length AND start.at <= r.until
+    FROM seat_rule r
+        CROSS JOIN LATERAL (SELECT CASE r.policy WHEN 'rolling' THEN 'epoch' ELSE r.origin END AS origin) h
+        JOIN quota_usageevent v ON v.seat_id = r.seat_id
+            AND v.occurred_at >= date_bin(r.length, r.since, h.origin)
+            AND v.occurred_at < date_bin(r.length, r.until, h.origin) + r.length
+        CROSS JOIN LATERAL (SELECT date_bin(r.length, v.occurred_at, h.origin) AS at) start
 ), expected AS (
-    SELECT u.seat_id, u.rule, u.starts_at, max(u.recorded_at) AS recorded_at,
+    SELECT u.seat_id, u.since, u.rule, u.starts_at, max(u.recorded_at) AS recorded_at,
         CASE WHEN EXISTS (
             SELECT 1 FROM quota_entitlement e
                 JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = u.rule
@@ -167,17 +170,23 @@ WITH {_SCOPE}, {_SEAT_RULE}, written AS (
                 AND (e.superseded_at IS NULL OR e.superseded_at > e.starts_at)
         ) THEN sum(u.nanousd) ELSE 0 END AS nanousd
     FROM used u CROSS JOIN written WHERE u.ends_at <= written.at
-    GROUP BY u.seat_id, u.rule, u.starts_at, u.ends_at
+    GROUP BY u.seat_id, u.since, u.rule, u.starts_at, u.ends_at
 ), found AS (
-    SELECT c.seat_id, c.rule, c.starts_at, c.used_nanousd AS nanousd
+    SELECT r.seat_id, r.since, r.rule, c.starts_at, c.used_nanousd AS nanousd
+    FROM seat_rule r JOIN quota_closedwindow c ON c.seat_id = r.seat_id AND c.rule = r.rule
+        AND c.starts_at > r.since - r.length AND c.starts_at <= r.until
+    UNION ALL
+    -- Of rules that no plan of the seat has, as of buckets: only where all of the seat is looked at.
+    SELECT c.seat_id, s.since, c.rule, c.starts_at, c.used_nanousd
     FROM scope s JOIN quota_closedwindow c
         ON c.seat_id = s.id AND c.ends_at > s.since AND c.starts_at <= s.until
-    WHERE c.rule NOT LIKE 'first_use/%%'
+    WHERE s.id = ANY(%(whole)s) AND c.rule NOT LIKE 'first_use/%%'
+        AND NOT EXISTS (SELECT 1 FROM seat_rule r WHERE r.seat_id = c.seat_id AND r.rule = c.rule)
 )
 SELECT format('closed window of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
     coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
-FROM expected FULL JOIN found USING (seat_id, rule, starts_at) LEFT JOIN written ON true
+FROM expected FULL JOIN found USING (seat_id, since, rule, starts_at) LEFT JOIN written ON true
 WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
     AND (expected.recorded_at IS NULL OR expected.recorded_at <= written.at - interval '10 minutes')
 ORDER BY seat_id, rule, starts_at
@@ -210,22 +219,22 @@ def _months(what: str, named: str, column: str, amount: str, table: str) -> str:
     return f"""
 WITH {_SCOPE}, months AS (
     SELECT id, date_trunc('month', since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since,
-        (date_trunc('month', until AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' AS until
-    FROM scope
+        (date_trunc('month', max(until) AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' AS until
+    FROM scope GROUP BY 1, 2
 ), expected AS (
-    SELECT v.{column}, date_trunc('month', v.occurred_at AT TIME ZONE 'UTC')::date AS month,
+    SELECT v.{column}, s.since, date_trunc('month', v.occurred_at AT TIME ZONE 'UTC')::date AS month,
         sum(v.{amount}) AS nanousd
     FROM months s JOIN quota_usageevent v ON v.{column} = s.id AND v.occurred_at >= s.since
         AND v.occurred_at < s.until
-    WHERE v.{amount} <> 0 GROUP BY 1, 2
+    WHERE v.{amount} <> 0 GROUP BY 1, 2, 3
 ), found AS (
-    SELECT m.{column}, m.month, m.used_nanousd
+    SELECT m.{column}, s.since, m.month, m.used_nanousd
     FROM months s JOIN {table} m ON m.{column} = s.id AND m.month >= (s.since AT TIME ZONE 'UTC')::date
         AND m.month < (s.until AT TIME ZONE 'UTC')::date
 )
 SELECT format('{what} %%s in %%s', {named}, to_char(month, 'YYYY-MM')),
     coalesce(expected.nanousd, 0), coalesce(found.used_nanousd, 0)
-FROM expected FULL JOIN found USING ({column}, month)
+FROM expected FULL JOIN found USING ({column}, since, month)
 WHERE coalesce(expected.nanousd, 0) <> coalesce(found.used_nanousd, 0)
 ORDER BY {column}, month
 """  # noqa: S608

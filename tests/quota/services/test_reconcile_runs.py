@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
 
-from quota.models import ReconcileFinding, ReconcileRun, UncheckedSum, UsageEvent
+from quota.hot_path.bulk import replay
+from quota.hot_path.events import ReportedEvent
+from quota.models import ReconcileFinding, ReconcileRun, UncheckedSum, UsageBucket, UsageEvent
 from quota.selectors import recent
 from quota.selectors.reconcile import differences
 from quota.services import reconcile
@@ -88,6 +90,31 @@ def test_the_first_run_reads_everything_and_the_next_one_what_is_new() -> None:
     assert words == {"Credits": 2, "closed": 2, "usage": 1, "whether": 1}
     assert f"whether all of event {new.pk} has a price: True expected, False found" in third
     assert len(ended(begin_run(at=T0 + 3 * HOUR, everything=True))) == 7
+
+
+def test_the_sums_of_late_usage_are_checked_and_those_of_the_weeks_between_are_not() -> None:
+    weeks = [T0 - number * timedelta(days=7) for number in (3, 2, 1, 0)]
+    scene = make_scene(limits(100 * CENT, 1000 * CENT), at=weeks[0])
+
+    def report(name: str, *moments: datetime) -> None:
+        for at in moments:
+            event = ReportedEvent(f"{name} {at}", scene.desk.key, "penny", {"calls": 1}, at)
+            replay(gateway=scene.desk.gateway, row=event, received_at=T0, at=T0)
+
+    report("first", *weeks)
+    assert ended(begin_run(at=T0)) == []
+    for week in UsageBucket.objects.filter(rule__startswith="fixed/").values_list("starts_at", flat=True):
+        plant(
+            "UPDATE quota_usagebucket SET used_nanousd = used_nanousd + 1 "
+            "WHERE rule LIKE 'fixed/%%' AND starts_at = %s",
+            week,
+        )
+    report("second", weeks[0], weeks[3])
+    found = [line.split(" from ")[1][:10] for line in ended(begin_run(at=T0 + HOUR))]
+    assert found == ["2026-05-11", "2026-06-01"]
+    assert not UncheckedSum.objects.exists()
+    everything = [line.split(" from ")[1][:10] for line in ended(begin_run(at=T0, everything=True))]
+    assert everything == ["2026-05-11", "2026-05-18", "2026-05-25", "2026-06-01"]
 
 
 def test_a_whole_run_finds_what_is_found_in_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,19 @@ def test_a_program_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.Monk
     wait_for(lambda: not program.alive(), 5)
 
 
+def test_a_program_has_its_variables_but_for_those_that_we_have_ourselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", "ours")
+    said = tmp_path / "said"
+    code = f"import os; open({str(said)!r}, 'w').write(os.environ['OURS'] + os.environ['ITS_OWN'] + '.')"
+    variables = {"OURS": "theirs", "ITS_OWN": " and its own"}
+    program = Program("brief", [sys.executable, "-c", code], tmp_path, variables=variables)
+    program.start()
+    wait_for(lambda: said.exists() and said.read_text().endswith("."))
+    assert said.read_text() == "ours and its own."
+
+
 @pytest.mark.slow
 def test_a_program_that_keeps_ending_is_started_less_and_less_often(tmp_path: Path) -> None:
     program = Program("brief", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
