@@ -169,7 +169,7 @@ class Story:
             details = {"subscription": self.row.stripe_id, "metadata": {}}
             changed["parent"] = {"type": "subscription_details", "subscription_details": details}
         store.save(changed)
-        return id
+        return str(id)
 
     def payment_of(self, invoice_id: str) -> str:
         return Invoice.objects.get(team=self.team, stripe_id=invoice_id).payment_id
