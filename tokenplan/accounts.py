@@ -77,6 +77,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # the librar
                     raise OperationalError("the connection was lost")
         return saved
 
+    def set_password(self, user: User, password: str) -> None:
+        """Writes the password alone: the account may have been closed since it was read."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """The password, a passkey, the authenticator app, or for whoever has none of them a code by mail
         (teams/proof.py).

@@ -23,6 +23,13 @@ class StripeEvent(models.Model):
     created_at = models.DateTimeField(_("created at"), help_text=_("By Stripe."))
     received_at = models.DateTimeField(_("received at"))
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    missing_answers = models.PositiveIntegerField(
+        _("answers that it is missing"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("How often Stripe said that it does not know what it is about."),
+    )
     next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
     done_at = models.DateTimeField(_("done at"), null=True, blank=True)
     dead_at = models.DateTimeField(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Max
+from django.db.models import F, Max
 
 from billing.models import StripeEvent
 from billing.stripe_api.snapshots import EventSnapshot
@@ -76,9 +76,13 @@ def fail(*, event: StripeEvent, error: str, at: datetime) -> None:
 @one_transaction()
 def fail_missing(*, event: StripeEvent, error: str, at: datetime) -> None:
     """Stripe does not know what the event is about. The first time it is due again, since what was just made
-    may be unknown for a moment; after that it is a dead letter: an operator sees it, and may replay it.
+    may be unknown for a moment; after that it is a dead letter: an operator sees it, and may replay it. An
+    attempt that Stripe did not answer says nothing about it, and does not count.
     """
-    if event.attempts < ASKED_ABOUT_MISSING:
+    waiting = StripeEvent.objects.filter(pk=event.pk, done_at=None, dead_at=None)
+    waiting.update(missing_answers=F("missing_answers") + 1)
+    event.refresh_from_db(fields=["missing_answers"])
+    if event.missing_answers < ASKED_ABOUT_MISSING:
         fail(event=event, error=error, at=at)
     else:
         StripeEvent.objects.filter(pk=event.pk, done_at=None).update(

@@ -26,14 +26,9 @@ def invoice(id: str) -> InvoiceSnapshot:
     return invoice_snapshot(asked(api().invoices.retrieve, id, {"expand": INVOICE_PARTS}))
 
 
-def invoices(customer_id: str, **params: Any) -> Iterator[InvoiceSnapshot]:
+def invoices(customer_id: str, **params: Any) -> Iterator[Listed[InvoiceSnapshot]]:
     """The newest first. `status` and `subscription` narrow it."""
     params = {"customer": customer_id, "expand": [f"data.{part}" for part in INVOICE_PARTS], **params}
-    return map(invoice_snapshot, listed(api().invoices.list, params))
-
-
-def invoices_listed(customer_id: str) -> Iterator[Listed[InvoiceSnapshot]]:
-    params = {"customer": customer_id, "expand": [f"data.{part}" for part in INVOICE_PARTS]}
     return Listed.each(listed(api().invoices.list, params), invoice_snapshot)
 
 

@@ -4,8 +4,9 @@ other.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial, wraps
 from typing import Any, Generic, Self, TypeVar
@@ -13,6 +14,8 @@ from typing import Any, Generic, Self, TypeVar
 from django.utils.translation import gettext as _
 
 from billing.errors import AnswerUnreadable
+
+logger = logging.getLogger(__name__)
 
 Object = Mapping[str, Any]
 S = TypeVar("S")
@@ -53,12 +56,14 @@ def guarded(read: Callable[..., S]) -> Callable[..., S]:
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[S]):
     """An object of a list, the newest first, which is read on its own: `read` raises AnswerUnreadable where
-    its shape is not known, and the others are read all the same.
+    its shape is not known, and the others are read all the same. `metadata`: what we have noted on it, which
+    says whether it is the one that is looked for before it is read.
     """
 
     id: str
     created_at: datetime
     read: Callable[[], S]
+    metadata: Object = field(default_factory=dict)
 
     @classmethod
     def each(cls, objects: Iterable[Object], read: Callable[[Object], S]) -> Iterator[Self]:
@@ -66,7 +71,18 @@ class Listed(Generic[S]):
             # One without a moment counts as new.
             created = one.get("created")
             created_at = moment(created) if isinstance(created, int) else datetime.max.replace(tzinfo=UTC)
-            yield cls(str(one.get("id")), created_at, partial(read, one))
+            noted = one.get("metadata")
+            metadata = noted if isinstance(noted, Mapping) else {}
+            yield cls(str(one.get("id")), created_at, partial(read, one), metadata)
+
+
+def readable(objects: Iterable[Listed[S]]) -> Iterator[S]:
+    """Those that can be read. Each of the others is named in the log, and stops none."""
+    for one in objects:
+        try:
+            yield one.read()
+        except AnswerUnreadable as unread:
+            logger.warning("Left out: %s", unread)
 
 
 def ids_that_end(objects: Sequence[object]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from billing import stripe_api
 from billing.fetch import fetch
 from billing.models import Checkout, CreditPurchase
 from billing.services import checkouts, purchases
+from billing.stripe_api.reading import readable
 from billing.stripe_api.snapshots import CheckoutSnapshot
 from billing.sync.customers import sync_customer
 from billing.sync.invoices import sync_invoice
@@ -66,7 +67,7 @@ def _close_if_payment_failed(checkout: Checkout, snapshot: CheckoutSnapshot, at:
     payment_id = snapshot.payment_id
     if snapshot.subscription_id:
         bills = stripe_api.invoices(snapshot.customer_id, subscription=snapshot.subscription_id)
-        bill = next(bills, None)
+        bill = next(readable(bills), None)
         payment_id = bill.payment_id if bill else ""
     if not payment_id or stripe_api.payment(payment_id).status not in DEAD:
         return []

@@ -9,6 +9,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 
 from billing import stripe_api
 from billing.errors import ChangeInProgress, PaymentDeclined, StripeMissing, StripeRefused
@@ -20,6 +21,7 @@ from billing.services.invoices import apply_invoice
 from billing.services.payments import apply_payment
 from billing.services.refunds import close_refund
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.reading import readable
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.schedule import Missed, MissedEnd, release_to_undo
 from tokenplan.kit.stored_texts import stored_detail
@@ -132,12 +134,9 @@ def _pay_back(refund: Refund, at: datetime) -> None:
 
 def _renewal(snapshot: SubscriptionSnapshot, since: datetime) -> InvoiceSnapshot | None:
     """The invoice that billed the period which began then."""
-    for invoice in stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id):
-        if invoice.reason == "subscription_cycle" and invoice.created_at >= since:
-            return invoice
-        if invoice.created_at < since:
-            break
-    return None
+    made = stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id)
+    recent = readable(takewhile(lambda invoice: invoice.created_at >= since, made))
+    return next((invoice for invoice in recent if invoice.reason == "subscription_cycle"), None)
 
 
 def _was_refused_just_now(row: Subscription, at: datetime) -> bool:

@@ -239,7 +239,7 @@ def _repair_payments(customer_id: str, team: Team, report: Report, at: datetime,
     """Invoices and payments: the new ones, and those of ours that were not over."""
     tried: set[str] = set()
     for id, bill in report.listed(
-        f"the invoices of {customer_id}", partial(stripe_api.invoices_listed, customer_id), since
+        f"the invoices of {customer_id}", partial(stripe_api.invoices, customer_id), since
     ):
         tried.add(id)
         report.repair(f"invoice {id}", partial(_apply_invoice, bill, at))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing import stripe_api
 from billing.change_requests import bill_now
-from billing.errors import AddressNeeded, ChangeInProgress, StripeRefused
+from billing.errors import AddressNeeded, AnswerUnreadable, ChangeInProgress, StripeRefused
 from billing.fetch import Fetched, fetch
 from billing.models import Invoice, Price, Subscription
 from billing.selectors.prices import prices_of
@@ -20,6 +20,7 @@ from billing.services.changes import planned_seats
 from billing.services.invoices import apply_invoice
 from billing.services.subscriptions import apply_subscription
 from billing.stripe_api.invoice_snapshots import InvoiceSnapshot
+from billing.stripe_api.reading import Listed, readable
 from billing.stripe_api.snapshots import SubscriptionSnapshot
 from billing.sync.customers import team_of
 from billing.sync.debits import with_payment_under_way
@@ -133,14 +134,23 @@ def _overdue_since(snapshot: SubscriptionSnapshot, known: Subscription | None) -
     owed = snapshot.status in Subscription.OWES or (known is not None and known.past_due_since is not None)
     if snapshot.ended_at is not None or not (owed or written_off.exists()):
         return None
-    found = _invoices(snapshot, "uncollectible")
+    found = list(_invoices(snapshot, "uncollectible"))
     if owed:
         found += [bill for bill in _invoices(snapshot, "open") if bill.id != snapshot.pending_invoice_id]
-    return min((bill.owed_since for bill in found), default=None)
+    return min(map(_owed_since, found), default=None)
 
 
-def _invoices(snapshot: SubscriptionSnapshot, status: str) -> list[InvoiceSnapshot]:
-    return list(stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status=status))
+def _owed_since(bill: Listed[InvoiceSnapshot]) -> datetime:
+    """One that cannot be read is owed all the same, since it was made."""
+    try:
+        return bill.read().owed_since
+    except AnswerUnreadable as unread:
+        logger.warning("Counted as owed since it was made: %s", unread)
+        return bill.created_at
+
+
+def _invoices(snapshot: SubscriptionSnapshot, status: str) -> Iterator[Listed[InvoiceSnapshot]]:
+    return stripe_api.invoices(snapshot.customer_id, subscription=snapshot.id, status=status)
 
 
 def _make_drafts_payable(team: Team, snapshot: SubscriptionSnapshot, at: datetime) -> list[str]:
@@ -149,7 +159,7 @@ def _make_drafts_payable(team: Team, snapshot: SubscriptionSnapshot, at: datetim
     """
     changed = []
     if snapshot.status == Subscription.Status.UNPAID:
-        for draft in _invoices(snapshot, "draft"):
+        for draft in list(readable(_invoices(snapshot, "draft"))):
             with suppress(StripeRefused, AddressNeeded):  # a sync beside this one did it
                 stripe_api.finalize_invoice(draft.id)
             changed += apply_invoice(team=team, fetched=fetch(partial(stripe_api.invoice, draft.id)), at=at)

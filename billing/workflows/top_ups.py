@@ -99,7 +99,8 @@ def _refuse_what_is_not_ordered(purchase: CreditPurchase) -> None:
 
 def _found_invoice(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | None:
     """The purchase's invoice, where there is one. An interrupted run may have made it and not noted it, and
-    Stripe forgets idempotency keys after a day: so it is looked for among the Team's invoices.
+    Stripe forgets idempotency keys after a day: so it is looked for among the Team's invoices. No other one
+    is read. Raises AnswerUnreadable for its own: it may be paid, and is not billed a second time.
     """
     if purchase.invoice_id:
         return stripe_api.invoice(purchase.invoice_id)
@@ -107,7 +108,8 @@ def _found_invoice(purchase: CreditPurchase, at: datetime) -> InvoiceSnapshot | 
     if purchase.created_at == at or customer is None:
         return None
     made = stripe_api.invoices(str(customer.stripe_id))
-    invoice = next((bill for bill in made if bill.purchase_id == str(purchase.pk)), None)
+    listed = next((bill for bill in made if bill.metadata.get("purchase") == str(purchase.pk)), None)
+    invoice = listed.read() if listed else None
     if invoice is None or invoice.status == "draft":  # a draft of ours is never charged by itself
         return None
     _note_invoice(purchase, invoice)

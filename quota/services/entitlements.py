@@ -168,7 +168,9 @@ def suspend_seat(
 
 @one_transaction()
 def resume_seat(*, seat: Seat, reason: str = "", at: datetime, by: User | None) -> Entitlement:
-    """The seat works again, with the usage it has. Raises SeatNotEntitled."""
+    """The seat works again, with the usage it has. What is reported later of the time of its suspension is
+    judged by that, as it would have been before (docs/decisions/0030). Raises SeatNotEntitled.
+    """
     return _set_suspended(seat, None, "seat.resumed", reason, at, by)
 
 
@@ -183,8 +185,10 @@ def _set_suspended(
     # A suspension that has begun keeps its moment; one that is still to come may get another.
     settled = both and entitlement.is_suspended(at)
     if entitlement.suspended_at != suspended_at and not settled:
+        if suspended_at is None and entitlement.is_suspended(at):
+            entitlement = _after_suspension(entitlement, at)
         entitlement.suspended_at = suspended_at
-        entitlement.save(update_fields=["suspended_at"])
+        entitlement.save()
         details: Details = {
             "seat": seat.pk,
             "from": date_format(suspended_at, "Y-m-d H:i") if suspended_at else None,
@@ -192,6 +196,27 @@ def _set_suspended(
         }
         record(team=seat.team, by=by, action=action, subject=seat.logged_name, details=details, at=at)
     return entitlement
+
+
+def _after_suspension(suspended: Entitlement, at: datetime) -> Entitlement:
+    """The same from now on, not saved yet: the row until now keeps since when it was suspended. Of one that
+    is over already nothing is left, so its own row is changed.
+    """
+    begins = max(at, suspended.starts_at)
+    if suspended.ends_at is not None and suspended.ends_at <= begins:
+        return suspended
+    suspended.superseded_at = begins
+    suspended.save(update_fields=["superseded_at"])
+    return Entitlement(
+        team_id=suspended.team_id,
+        seat_id=suspended.seat_id,
+        plan_id=suspended.plan_id,
+        starts_at=begins,
+        ends_at=suspended.ends_at,
+        renews_at=suspended.renews_at,
+        source=suspended.source,
+        created_at=at,
+    )
 
 
 @one_transaction()

@@ -45,8 +45,10 @@ def open_account(*, user: User, at: datetime) -> Membership:
 def save_by_operator(
     *, user: User, changed: Sequence[str], reason: str = "", by: User | None, at: datetime
 ) -> None:
-    """Saves and audits what an operator changed of an account: its name, its rights as staff."""
-    user.save()
+    """Saves and audits what an operator changed of an account: its name, its rights as staff. Nothing else is
+    written: the account may have been closed since it was read.
+    """
+    user.save(update_fields=[field.name for field in User._meta.concrete_fields if field.name in changed])
     audit.record(
         team=None,
         by=by,

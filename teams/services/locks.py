@@ -3,7 +3,7 @@
 Locks are taken in this order, each kind by primary key: Team, invitation, key (a Subscription Key, then an
 API key, then its texts), membership, seat, the Team's row of Credits (ARCHITECTURE.md has the order of all
 floors). Locks are FOR NO KEY UPDATE, so inserting a row that refers to a locked one does not wait. An
-account is locked by its own verbs, before anything else.
+account is locked before anything else, by its own verbs and by whatever makes its person an Owner.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from teams.models import AuditEntry, Invitation, Membership, Role, Seat, Team, U
 from teams.services import audit, mail
 from teams.services.api_keys import revoke_api_key_texts_of
 from teams.services.keys import issue_key, revoke_keys
-from teams.services.locks import lock_team
+from teams.services.locks import lock_account, lock_team
 from teams.services.memberships import add_member, void_invitations
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 from tokenplan.kit.text import clean_email, clean_name
@@ -80,9 +80,10 @@ def rename_team(*, team: Team, name: str, by: User | None, at: datetime) -> Team
 def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datetime) -> Membership:
     """`to` becomes the Owner, and the Owner until now an Admin; both get a mail.
 
-    `by` is the Owner, or None for the system. Raises DefaultTeamIsPersonal, PermissionRefused, NotFound,
-    InvalidValue.
+    `by` is the Owner, or None for the system. Raises DefaultTeamIsPersonal, PermissionRefused, NotFound, and
+    InvalidValue for the Owner, and for a member whose account is closed.
     """
+    account = lock_account(to.user)
     team = lock_team(team)
     if team.is_default:
         raise DefaultTeamIsPersonal
@@ -95,6 +96,7 @@ def transfer_ownership(*, team: Team, to: Membership, by: User | None, at: datet
     after = members[to.pk]
     if after == before:
         raise InvalidValue(_("This member already owns the Team."), pointer="/member")
+    _require_open(account, pointer="/member")
     _change_owner(before, after)
     about = {
         "before": before.user.email,
@@ -115,18 +117,24 @@ def hand_team_over(*, team: Team, email: str, reason: str, by: User, at: datetim
     reason.
 
     Raises PermissionRefused, DefaultTeamIsPersonal, NotFound, and InvalidValue for a reason that is empty,
-    and for an address that is not the confirmed one of an open account, or is the Owner's.
+    for an address that is not the confirmed one of an open account, or is the Owner's, and for a member who
+    leaves in this moment.
     """
     if not by.is_staff:
         raise PermissionRefused(_("Only an operator hands a Team over."))
     reason = clean_name(reason, pointer="/reason", limit=200)
+    account = lock_account(successor(team=team, email=email))
     team = lock_team(team)
-    user = successor(team=team, email=email)
-    if not team.memberships.live().filter(user=user).exists():
-        add_member(team=team, user=user, role=Role.ADMIN, by=by, at=at)
+    was_member = team.memberships.live().filter(user=account).exists()
     members = _locked_members(team)
+    _require_open(account, pointer="/email")
     before = _owner_among(members)
-    after = next(member for member in members.values() if member.user_id == user.pk)
+    if before.user_id == account.pk:
+        raise InvalidValue(_("This person owns the Team already."), pointer="/email")
+    after = next((member for member in members.values() if member.user_id == account.pk), None)
+    if after is None and was_member:  # whoever leaves is not brought back unasked
+        raise InvalidValue(_("This person has just left the Team."), pointer="/email")
+    after = after or add_member(team=team, user=account, role=Role.ADMIN, by=by, at=at)
     _change_owner(before, after)
     about = {
         "before": before.user.email,
@@ -161,6 +169,12 @@ def _locked_members(team: Team) -> dict[int, Membership]:
     live = team.memberships.live().select_related("user")
     locked = live.select_for_update(no_key=True, of=("self",)).order_by("pk")
     return {member.pk: member for member in locked}
+
+
+def _require_open(account: User, *, pointer: str) -> None:
+    """Under the account's lock: a Team whose Owner cannot sign in has none to turn to."""
+    if not account.is_active:
+        raise InvalidValue(_("The account of this person is closed."), pointer=pointer)
 
 
 def _owner_among(members: Mapping[int, Membership]) -> Membership:

@@ -160,6 +160,17 @@ class Story:
             if subscription.ended_at is None:
                 api().subscriptions.update(subscription.id, {"default_payment_method": card.id})
 
+    def bill_in_euros(self, *, status: str = "draft", of_subscription: bool = False) -> str:
+        """An invoice that an operator made at Stripe, and that is never read as dollars. Returns its id."""
+        id = api().invoices.create({"customer": self.customer, "currency": "eur"}).id
+        store = self.account.stripe.store
+        changed = {**store.get("invoice", id), "status": status}
+        if of_subscription:
+            details = {"subscription": self.row.stripe_id, "metadata": {}}
+            changed["parent"] = {"type": "subscription_details", "subscription_details": details}
+        store.save(changed)
+        return str(id)
+
     def payment_of(self, invoice_id: str) -> str:
         return Invoice.objects.get(team=self.team, stripe_id=invoice_id).payment_id
 

@@ -9,9 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from teams.models import User
+from teams.services.accounts import deactivate
 from teams.services.mail import deliver_due
-from tests.helpers.factories import make_user
+from tests.helpers.factories import T0, make_user
 from tests.helpers.proof import prove
+from tokenplan.accounts import AccountAdapter
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
@@ -36,6 +38,15 @@ def informed(saying: str) -> list[str]:
     """Whom a mail says this to, by address."""
     deliver_due(at=timezone.now())
     return sorted(one.to[0] for one in mail.outbox if saying in str(one.body))
+
+
+def test_an_account_that_is_closed_while_its_password_is_changed_stays_closed(ada: User) -> None:
+    deactivate(user=User.objects.get(pk=ada.pk), by=None, at=T0)
+
+    AccountAdapter().set_password(ada, NEW)
+
+    ada = User.objects.get(pk=ada.pk)
+    assert (ada.check_password(NEW), ada.is_active, ada.deactivated_at) == (True, False, T0)
 
 
 def test_adding_an_address_is_mailed_to_those_the_account_has(client: Client) -> None:

@@ -12,6 +12,7 @@ from billing.errors import AnswerUnreadable
 from billing.stripe_api import client
 from billing.stripe_api.client import api
 from billing.stripe_api.invoice_snapshots import invoice_snapshot
+from billing.stripe_api.reading import readable
 from billing.stripe_api.snapshots import customer_snapshot, payment_snapshot, refund_snapshot
 from billing.sync.invoices import sync_invoice
 from billing.workflows.customers import ensure_customer
@@ -90,6 +91,22 @@ def test_an_invoice_in_euros_is_named_and_not_counted(story: Story) -> None:
 
     with pytest.raises(AnswerUnreadable, match=f"{made.id} is not in US dollars but in EUR"):
         sync_invoice(made.id, story.account.at)
+
+
+def test_what_can_be_read_of_a_list_is_read_and_the_rest_is_named(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    oldest = api().invoices.create({"customer": story.customer, "metadata": {"purchase": "7"}}).id
+    unread = story.bill_in_euros()
+    newest = api().invoices.create({"customer": story.customer}).id
+
+    listed = list(stripe_api.invoices(story.customer))
+
+    assert [one.id for one in listed] == [newest, unread, oldest]
+    assert [dict(one.metadata) for one in listed] == [{}, {}, {"purchase": "7"}]
+    assert [one.id for one in readable(listed)] == [newest, oldest]
+    named = f"Left out: The payment service's {unread} is not in US dollars but in EUR."
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [named]
 
 
 @pytest.mark.parametrize(

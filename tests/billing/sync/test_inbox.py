@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pytest
 
+from billing.errors import PaymentsUnavailable, StripeMissing
 from billing.models import StripeEvent
 from billing.services import inbox
 from billing.stripe_api.snapshots import EventSnapshot
-from billing.sync.inbox import work_inbox
+from billing.sync.inbox import SYNCS, work_inbox
 from tests.helpers.factories import T0, make_user
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -78,6 +80,35 @@ def test_an_event_about_what_stripe_does_not_know_is_given_up_when_it_was_asked_
     assert work_inbox(at=T0 + timedelta(days=99)) == 0
     event.refresh_from_db()
     assert event.attempts == 2
+
+
+@pytest.mark.django_db
+def test_only_answers_that_it_is_missing_count_before_an_event_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not that Stripe was away before, nor a process that died."""
+    event = receive_missing()
+    answers: list[Exception] = [
+        PaymentsUnavailable(),
+        StripeMissing("unknown"),
+        PaymentsUnavailable(),
+        StripeMissing("unknown"),
+    ]
+
+    def asked(id: str, at: datetime) -> list[str]:
+        raise answers.pop(0)
+
+    monkeypatch.setitem(SYNCS, "invoice", ("id", asked))
+    inbox.claim(at=T0)  # and it dies
+    at, given_up = T0, []
+    while answers:
+        at += timedelta(hours=1)
+        with suppress(PaymentsUnavailable):
+            work_inbox(at=at)
+        event.refresh_from_db()
+        given_up.append(event.dead_at)
+    assert given_up == [None, None, None, at]
+    assert (event.attempts, event.missing_answers) == (5, 2)
 
 
 def test_an_event_that_was_given_up_can_be_replayed(stripe_account: StripeAccount) -> None:

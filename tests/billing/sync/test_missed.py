@@ -72,6 +72,21 @@ def test_a_cancellation_that_was_not_heard_ends_the_new_period_and_pays_it_back(
 
 
 @pytest.mark.slow
+def test_an_invoice_in_euros_does_not_hide_the_renewal_that_is_paid_back(
+    story: Story, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    canceled_unheard(story, monkeypatch)
+    after_the_end(story, 5 * HOUR)
+    id = story.bill_in_euros(of_subscription=True)
+    sweep(story)
+    story.account.deliver()
+    assert (story.row.status, story.plans(), Refund.objects.get().state) == ("canceled", [], "done")
+    extra = Payment.objects.for_team(story.team).latest("created_at", "pk")
+    assert extra.refunded_nanousd == 6_000 * USD
+    assert f"Left out: The payment service's {id} is not in US dollars but in EUR." in caplog.messages
+
+
+@pytest.mark.slow
 def test_before_the_card_is_charged_nothing_is_charged(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stripe's draft of the renewal stands for an hour."""
     canceled_unheard(story, monkeypatch)

@@ -245,14 +245,14 @@ def test_a_slow_answer_is_named_and_the_other_teams_are_compared(
 ) -> None:
     other = Story(story.account, make_team("Other"))
     other.subscribe(max=1)
-    slow, ask = story.customer, stripe_api.invoices_listed
+    slow, ask = story.customer, stripe_api.invoices
 
     def invoices(customer_id: str) -> Any:
         if customer_id == slow:
             raise PaymentsUnavailable(retry_after=60)
         return ask(customer_id)
 
-    monkeypatch.setattr(stripe_api, "invoices_listed", invoices)
+    monkeypatch.setattr(stripe_api, "invoices", invoices)
     Invoice.objects.all().delete()
     at = story.account.at
     (line,) = reconcile(at=at).unrepaired

@@ -93,7 +93,7 @@ def test_the_command_fails_after_an_answer_that_did_not_come(
     def slow(customer_id: str) -> Any:
         raise PaymentsUnavailable(retry_after=60)
 
-    monkeypatch.setattr(stripe_api, "invoices_listed", slow)
+    monkeypatch.setattr(stripe_api, "invoices", slow)
 
     with pytest.raises(CommandError, match=r"^1 difference could not be repaired.$"):
         call_command("reconcile_stripe")

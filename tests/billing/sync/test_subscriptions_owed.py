@@ -149,3 +149,34 @@ def test_a_sent_invoice_that_nobody_attempted_stops_the_seats_after_the_grace(
     story.account.advance(6 * DAY)
     assert story.plans() == []
     assert Mail.objects.filter(kind="payment_failed").count() == 1
+
+
+@pytest.mark.slow
+def test_an_invoice_that_cannot_be_read_is_owed_since_it_was_made(story: Story) -> None:
+    """The others are read all the same, and the seats follow."""
+    since = story.row.past_due_since
+    story.bill_in_euros(status="open", of_subscription=True)
+    sync_subscription(story.row.stripe_id, story.account.at)
+    assert (story.row.past_due_since, story.plans()) == (since, ["max"])
+    made_at = story.account.at
+    store = story.account.stripe.store
+    store.save({**store.get("invoice", owed(story).id), "status": "void"})
+    sync_subscription(story.row.stripe_id, story.account.at)
+    assert story.row.past_due_since == made_at
+    story.account.advance(9 * DAY)
+    sync_subscription(story.row.stripe_id, story.account.at)
+    assert story.plans() == []
+
+
+@pytest.mark.slow
+def test_a_draft_that_cannot_be_read_is_left_alone_and_the_others_are_made_payable(story: Story) -> None:
+    story.account.advance(16 * DAY)
+    story.account.deliver()
+    id = story.bill_in_euros(of_subscription=True)
+    story.account.advance(16 * DAY)
+    story.account.deliver()
+    sync_subscription(story.row.stripe_id, story.account.at)
+    shown = overdue_of(story.team)
+    assert shown is not None
+    assert [row.due_nanousd for row in shown.invoices] == [50 * USD, 50 * USD]
+    assert api().invoices.retrieve(id).status == "draft"

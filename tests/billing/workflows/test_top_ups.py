@@ -127,7 +127,7 @@ def test_a_card_that_is_declined_is_tried_three_times_and_leaves_no_open_invoice
     assert [state for state, _ in states] == ["failed"]
     assert CreditPurchase.objects.count() == 3
     customer = str(Customer.objects.get().stripe_id)
-    assert {invoice.status for invoice in stripe_api.invoices(customer)} == {"void"}
+    assert {invoice.read().status for invoice in stripe_api.invoices(customer)} == {"void"}
     offs = Mail.objects.filter(kind="top_up_failed").order_by("pk").values_list("context__off", flat=True)
     assert list(offs) == ["", "", "yes"]
     assert team_balance(team.pk, T0) == 0
@@ -202,7 +202,7 @@ def test_nobody_is_there_to_authenticate_a_top_up(
     assert (purchase.state, purchase.reason) == ("failed" if reason else "paid", reason)
     assert team_balance(team.pk, T0) == (4_999 if reason else 29_999) * CREDIT
     invoices = stripe_api.invoices(str(Customer.objects.get().stripe_id))
-    assert [invoice.status for invoice in invoices] == ["void" if reason else "paid", "paid"]
+    assert [invoice.read().status for invoice in invoices] == ["void" if reason else "paid", "paid"]
     stripe_account.deliver()
     assert team_balance(team.pk, T0) == (4_999 if reason else 29_999) * CREDIT
 

@@ -12,8 +12,24 @@ from django.test.utils import CaptureQueriesContext
 from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
 from quota.models import UsageEvent
-from tests.helpers.factories import T0, Scene, key_of, make_desk, make_member, make_scene, make_team, owner_of
-from tests.helpers.hot_path import MINUTE, counts
+from quota.selectors.reconcile import differences
+from quota.services.entitlements import resume_seat, suspend_seat
+from teams.errors import KeyInvalid
+from teams.services.accounts import deactivate, reactivate
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    key_of,
+    make_desk,
+    make_member,
+    make_scene,
+    make_team,
+    owner_of,
+)
+from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts
 from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +45,10 @@ def refusals(scene: Scene, *rows: ReportedEvent) -> list[tuple[str, str | None] 
         (row.refusal.code, row.refusal.pointer) if isinstance(row.refusal, Refusal) else None
         for row in results
     ]
+
+
+def penny(scene: Scene, name: str, minutes: int) -> ReportedEvent:
+    return ReportedEvent(name, scene.desk.key, "penny", {"calls": 1}, T0 + minutes * MINUTE)
 
 
 def test_an_event_may_come_seven_days_late_and_five_minutes_early() -> None:
@@ -96,6 +116,48 @@ def test_rows_do_not_wait_for_the_disk_one_by_one(scene: Scene) -> None:
         record_events(gateway=scene.desk.gateway, events=[row], at=T0)
         cursor.execute("SHOW synchronous_commit")
         assert cursor.fetchone() == ("off",)
+
+
+@pytest.mark.parametrize("at_once", [4, 1])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_usage_from_a_suspension_is_paid_by_credits_whenever_it_is_reported(
+    scene: Scene, resumed: bool, at_once: int
+) -> None:
+    """And what is from before it, or after it, by the quota."""
+    give_credits(scene.team, USD)
+    allow_credits(scene.owner)
+    suspend_seat(seat=scene.seat, at=T0 + 10 * MINUTE, by=None)
+    moments = [9, 10, 19]
+    if resumed:
+        resume_seat(seat=scene.seat, at=T0 + 20 * MINUTE, by=None)
+        moments.append(20)
+    rows = [penny(scene, str(minutes), minutes) for minutes in moments]
+    for first in range(0, len(rows), at_once):
+        batch = rows[first : first + at_once]
+        assert all(
+            row.is_new for row in record_events(gateway=scene.desk.gateway, events=batch, at=T0 + HOUR)
+        )
+    paid = UsageEvent.objects.order_by("occurred_at").values_list(
+        "from_quota_nanousd", "from_credits_nanousd", "overrun_nanousd"
+    )
+    by_quota, by_credits = (PENNY, 0, 0), (0, PENNY, 0)
+    assert list(paid) == [by_quota, by_credits, by_credits, by_quota][: len(moments)]
+    assert list(differences(T0 + HOUR)) == []
+
+
+def test_usage_of_a_closed_account_is_refused_until_the_account_is_opened_again(scene: Scene) -> None:
+    """Whatever it is from: docs/decisions/0030. What was refused meanwhile, the operator replays."""
+    user = scene.owner.user
+    deactivate(user=user, by=None, at=T0 + 10 * MINUTE)
+
+    def reported(name: str, minutes: int) -> object:
+        (row,) = record_events(gateway=scene.desk.gateway, events=[penny(scene, name, minutes)], at=T0 + HOUR)
+        return row.is_new or type(row.refusal)
+
+    assert [reported("before", 9), reported("while closed", 10)] == [True, KeyInvalid]
+    reactivate(user=user, reason="found", by=None, at=T0 + 20 * MINUTE)
+    assert [reported("while closed", 10), reported("after", 20)] == [True, True]
+    assert UsageEvent.objects.filter(from_quota_nanousd=PENNY).count() == 3
 
 
 def test_a_key_was_last_used_when_its_latest_reported_call_was_made(scene: Scene) -> None:

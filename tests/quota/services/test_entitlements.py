@@ -104,6 +104,37 @@ def test_a_suspended_seat_falls_to_credits_and_comes_back_with_its_usage(scene: 
     assert usage_bar(scene.owner, T0 + HOUR).windows[0].used == 101 * PENNY
 
 
+def test_a_suspension_that_is_over_stays_in_the_history_of_the_seat(scene: Scene) -> None:
+    suspend_seat(seat=scene.seat, at=T0 + HOUR, by=None)
+    resumed = resume_seat(seat=scene.seat, at=T0 + DAY, by=None)
+    rows = Entitlement.objects.filter(seat=scene.seat).order_by("pk")
+    assert [(row.starts_at, row.suspended_at, row.superseded_at) for row in rows] == [
+        (T0, T0 + HOUR, T0 + DAY),
+        (T0 + DAY, None, None),
+    ]
+    before, after = rows
+    assert resumed == after
+    for field in ("team_id", "plan_id", "ends_at", "renews_at", "source"):
+        assert getattr(after, field) == getattr(before, field), field
+    assert after.created_at == T0 + DAY
+
+
+def test_a_suspension_that_has_not_begun_leaves_nothing_behind(scene: Scene) -> None:
+    suspend_seat(seat=scene.seat, since=T0 + DAY, at=T0, by=None)
+    resume_seat(seat=scene.seat, at=T0 + HOUR, by=None)
+    row = Entitlement.objects.get(seat=scene.seat)
+    assert (row.starts_at, row.suspended_at, row.superseded_at) == (T0, None, None)
+
+
+def test_what_has_ended_can_be_resumed_so_that_the_next_period_is_not_suspended(scene: Scene) -> None:
+    seat = scene.seat
+    entitle_seat(seat=seat, plan=scene.plan, starts_at=T0, ends_at=T0 + DAY, source="si_1", at=T0, by=None)
+    suspend_seat(seat=seat, at=T0 + HOUR, by=None)
+    resumed = resume_seat(seat=seat, at=T0 + DAY, by=None)
+    assert (resumed.starts_at, resumed.ends_at, resumed.suspended_at) == (T0, T0 + DAY, None)
+    assert Entitlement.objects.open().get(seat=seat) == resumed
+
+
 def test_the_same_entitlement_given_twice_is_one(scene: Scene) -> None:
     for _ in range(2):
         entitle_seat(

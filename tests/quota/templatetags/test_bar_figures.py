@@ -86,8 +86,8 @@ class Life:
 
 
 def text_of(kind: str, shown: ShownBar) -> str:
-    if kind == "bar":
-        return render_to_string("quota/includes/bar.html", bar_of(shown))
+    if kind != "credits":
+        return render_to_string("quota/includes/bar.html", bar_of(shown, compact=kind == "compact"))
     return render_to_string("quota/includes/own_credits.html", {"bar": shown.bar})
 
 
@@ -113,6 +113,19 @@ def happens(life: Life, chance: random.Random) -> None:
             life.plan = chance.choice(PLANS)
         case 6:
             life.credits = replace(life.credits, usable=chance.choice([0, CREDIT, 300 * CREDIT]))
+
+
+@pytest.mark.parametrize("seed", many(range(12), quick=2))
+def test_a_compact_bar_that_changes_has_other_figures(seed: int) -> None:
+    chance, life = random.Random(seed), Life()
+    texts: dict[str, str] = {}
+    for _ in range(200):
+        happens(life, chance)
+        shown = life.shown()
+        if shown.state == "open":
+            tag, text = tag_and_text("compact", shown)
+            assert texts.setdefault(tag, text) == text
+    assert len(set(texts.values())) > 20
 
 
 @pytest.mark.parametrize("seed", many(range(12), quick=2))

@@ -143,6 +143,18 @@ def test_an_account_is_closed_once_and_says_when() -> None:
     assert AuditEntry.objects.filter(action="account.closed").count() == 1
 
 
+def test_an_account_that_is_closed_while_an_operator_edits_it_stays_closed() -> None:
+    edited = person("ann@example.com")
+    accounts.deactivate(user=User.objects.get(pk=edited.pk), by=None, at=NOON)
+
+    edited.name, edited.time_zone = "Ann", "Asia/Tokyo"
+    accounts.save_by_operator(user=edited, changed=["name", "groups"], by=None, at=NOON)
+
+    ann = User.objects.get(pk=edited.pk)
+    assert (ann.name, ann.time_zone) == ("Ann", "UTC")
+    assert (ann.is_active, ann.deactivated_at) == (False, NOON)
+
+
 @pytest.mark.parametrize(("active", "moment"), [(False, None), (True, NOON)])
 def test_the_database_refuses_a_flag_that_disagrees_with_its_moment(
     active: bool, moment: datetime | None

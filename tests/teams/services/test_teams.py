@@ -93,14 +93,18 @@ def test_a_transfer_swaps_owner_and_admin_and_tells_both() -> None:
 def test_only_the_owner_transfers_and_only_to_another_member() -> None:
     owner = team()
     bob, eve = member(owner.team, "bob@example.com", Role.ADMIN), team("Evil")
+    closed = member(owner.team, "closed@example.com")
+    User.objects.filter(pk=closed.user_id).update(is_active=False, deactivated_at=NOON)
     before = everything()
-    for to, by, refusal in (
-        (bob, bob.user, PermissionRefused),
-        (eve, owner.user, NotFound),
-        (owner, owner.user, InvalidValue),
+    for to, by, refusal, why in (
+        (bob, bob.user, PermissionRefused, "Only the Owner transfers ownership."),
+        (eve, owner.user, NotFound, "This person is not a member of the Team."),
+        (owner, owner.user, InvalidValue, "This member already owns the Team."),
+        (closed, owner.user, InvalidValue, "The account of this person is closed."),
     ):
-        with pytest.raises(refusal):
+        with pytest.raises(refusal) as refused:
             transfer_ownership(team=owner.team, to=to, by=by, at=NOON)
+        assert refused.value.detail == why
     default = owner.user.default_team
     with pytest.raises(DefaultTeamIsPersonal):
         transfer_ownership(team=default, to=bob, by=owner.user, at=NOON)
