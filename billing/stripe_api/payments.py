@@ -40,6 +40,7 @@ def bill_credits(
         api().invoices.create,
         {
             "customer": customer_id,
+            "currency": "usd",  # else that of the customer's first invoice, whoever made it
             "metadata": dict(metadata),
             "auto_advance": False,
             "collection_method": "charge_automatically",

@@ -15,6 +15,7 @@ from billing.stripe_api.client import api
 from billing.workflows.customers import ensure_customer
 from billing.workflows.top_ups import top_up_all
 from quota.selectors.credits import team_balance
+from teams.models import Mail
 from tests.helpers.factories import CREDIT, USD
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -58,6 +59,7 @@ def payments(story: Story) -> list[str]:
 
 
 def test_an_invoice_in_euros_does_not_keep_a_top_up_waiting(story: Story) -> None:
+    api().invoices.create({"customer": story.customer, "currency": "usd"})
     purchase = begun(story)
     story.bill_in_euros()
 
@@ -66,6 +68,20 @@ def test_an_invoice_in_euros_does_not_keep_a_top_up_waiting(story: Story) -> Non
     purchase.refresh_from_db()
     assert (purchase.state, payments(story)) == ("paid", ["succeeded"])
     assert team_balance(story.team.pk, story.account.at) == 25 * USD
+
+
+def test_a_customer_that_stripe_bills_in_euros_alone_is_told_that_it_cannot_be_topped_up(
+    story: Story,
+) -> None:
+    """Its own invoice would be in euros too, if it did not say otherwise, and never be read."""
+    story.bill_in_euros()
+
+    assert top_up_all(at=story.account.at) == 0
+
+    purchase = CreditPurchase.objects.get()
+    assert (purchase.state, payments(story)) == ("failed", [])
+    assert "You cannot combine currencies on a single customer." in purchase.reason
+    assert Mail.objects.get(kind="top_up_failed").context["reason"] == purchase.reason
 
 
 def test_a_top_up_whose_own_invoice_cannot_be_read_is_not_charged_a_second_time(
