@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 HALF_BODIES = 18
 STREAMS = 60
-# That health is answered within a second is tested where nothing else runs: tests/tokenplan/test_health.py and
-# web/test_application.py. Here it is answered at all, although something hangs; the machine may be busy.
+# That health checks answer within a second is tested without a clock, in tests/tokenplan/test_health.py and
+# web/test_application.py. Here they answer at all, although something hangs; the machine may be busy.
 SOON = 2.0
 # Of large bodies without an end: for each process more than it has room for.
 LARGE, LARGE_BODIES = 2_621_440, 40

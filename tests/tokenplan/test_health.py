@@ -38,7 +38,7 @@ def test_readyz_says_ok_for_what_answers() -> None:
 
 
 def test_readyz_waits_less_than_a_second_for_what_hangs() -> None:
-    """For all of it at once, and what hangs is asked in a thread of its own (tests/tokenplan/web/test_watches.py)."""
+    """For all of it at once; that each wait ends is in tests/tokenplan/web/test_watches.py."""
     waits: list[float] = []
 
     class Hanging:

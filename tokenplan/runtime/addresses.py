@@ -24,8 +24,8 @@ HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ConsoleAddress:
-    """Where people reach the console, as a browser writes the origin: in small letters, without a port that goes
-    without saying, without a slash at the end. An IPv6 `host` stands in brackets.
+    """Where people reach the console, as browsers write an origin: in small letters, without a default port,
+    without a slash at the end. An IPv6 `host` stands in brackets.
     """
 
     url: str

@@ -1,5 +1,7 @@
 """An address that cannot work is refused in one sentence, before anything is started."""
 
+from typing import Any
+
 import pytest
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -70,7 +72,8 @@ def test_forms_of_the_origin_that_a_browser_makes_of_it_are_taken(
     )
 
     assert request.get_host() == "console.example.com"
-    assert CsrfViewMiddleware(lambda _: HttpResponse())._origin_verified(request)
+    csrf: Any = CsrfViewMiddleware(lambda _: HttpResponse())
+    assert csrf._origin_verified(request)
 
 
 @pytest.mark.parametrize(

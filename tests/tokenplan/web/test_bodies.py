@@ -191,11 +191,7 @@ def test_large_bodies_and_those_of_no_declared_length_leave_the_room_of_small_on
     declared: int | None,
 ) -> None:
     async def arrive(bodies: Bodies) -> None:
-        large, small, another = (
-            Sender(bodies, declared),
-            Sender(bodies, SMALL_BYTES),
-            Sender(bodies, declared),
-        )
+        large, small, another = (Sender(bodies, length) for length in (declared, SMALL_BYTES, declared))
         await large.send(b"0123456789", more=False)
         await small.send(b"0123456789", more=False)
         await another.send(b"0")
