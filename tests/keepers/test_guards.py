@@ -78,7 +78,7 @@ def forgets(request):
 
 def asks(part: Part) -> bool:
     """Whether there is no way through this part without a proof."""
-    methods = getattr(part.of, "proof", frozenset())
+    methods: frozenset[str] = getattr(part.of, "proof", frozenset())
     return bool(part.names & {"needs_proof", "ask_first"}) or part.name.upper() in methods
 
 
