@@ -40,13 +40,8 @@ def sells(draft: Plan) -> Callable[[], object]:
     return lambda: plans.put_on_sale(plan=draft, at=T0, by=None)
 
 
-def a_draft() -> Plan:
-    Plan.objects.filter(published_at=None).delete()
-    return make_draft()
-
-
 def drafted_while_the_draft_is_published() -> Case:
-    draft = a_draft()
+    draft = make_draft()
     return Case(
         sells(draft),
         lambda: plans.draft_plan(terms=draft.terms, at=LATER, by=None),
@@ -55,7 +50,7 @@ def drafted_while_the_draft_is_published() -> Case:
 
 
 def changed_while_it_is_published() -> Case:
-    draft = a_draft()
+    draft = make_draft()
     return Case(
         sells(draft),
         lambda: plans.change_draft(plan=draft, terms=draft.terms, at=LATER, by=None),
@@ -65,7 +60,7 @@ def changed_while_it_is_published() -> Case:
 
 
 def discarded_while_it_is_published() -> Case:
-    draft = a_draft()
+    draft = make_draft()
     return Case(
         sells(draft),
         lambda: plans.discard_draft(plan=draft, at=LATER, by=None),
