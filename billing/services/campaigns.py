@@ -95,7 +95,7 @@ def attach_promotion(*, campaign: InviteCampaign, promotion: Promotion, at: date
     """Stripe takes the share off by this promotion, which nobody types; the campaign can be in force."""
     campaign = InviteCampaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if campaign.promotion_id is None:
-        row = Promotion.objects.select_for_update(no_key=True).get(pk=promotion.pk)
+        row = Promotion.objects.get(pk=promotion.pk)
         row.scope, row.once_a_team = Promotion.Scope.INVITE, False
         row.starts_at, row.words = campaign.starts_at, campaign.words
         row.save(update_fields=["scope", "once_a_team", "starts_at", "words"])
@@ -111,7 +111,7 @@ def set_words(
 ) -> InviteCampaign:
     """What people read of it from now on. Its shares stay as they were said. Raises InvalidValue."""
     _check_words(words)
-    campaign = InviteCampaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    campaign = InviteCampaign.objects.get(pk=campaign.pk)
     campaign.words = {language: dict(said) for language, said in words.items()}
     campaign.save(update_fields=["words"])
     details = because(reason)

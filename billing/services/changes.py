@@ -284,9 +284,8 @@ def refuse_change(*, change: Change, reason: str, at: datetime) -> Change:
 @one_transaction()
 def notify_of_dropped_change(*, change: Change, at: datetime) -> None:
     """Tells who pays now that a change which waited for its payment was given up."""
-    team = lock_kept_team(change.team)
     notify_payers(
-        team=team,
+        team=change.team,
         kind="change_dropped",
         dedupe_key=f"change_dropped:{change.pk}",
         at=at,

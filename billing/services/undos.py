@@ -139,7 +139,6 @@ def mark_undone(*, change: Change, at: datetime) -> None:
 @one_transaction()
 def report_not_undone(*, change: Change, at: datetime) -> None:
     """What Stripe bills does not contain what the change did: operators get a mail, once."""
-    lock_kept_team(change.team)
     notify_of_what_is_not_undone(change=change, at=at)
 
 

@@ -160,11 +160,11 @@ def _drop(*, table: str, partition: Partition) -> list[str]:
     """Its name, if all that is made of its rows has been made."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-        # No run of reconcile begins, and none is reading, until the month is gone for whoever reads next.
+        # No run of reconcile begins, and none is reading, until the month is gone for whoever reads next; nor
+        # does another run of this one, so that nobody else writes what is kept.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('quota.reconcile'))")
         cursor.execute("LOCK TABLE quota_keptcalls IN ROW EXCLUSIVE MODE")
-    KeptCalls.objects.get_or_create(pk=1)
-    kept = KeptCalls.objects.select_for_update(no_key=True).get(pk=1)
+    kept, _is_new = KeptCalls.objects.get_or_create(pk=1)
     if not (_is_summed_up(partition) if table == EVENTS else _has_ended(partition, kept)):
         return []
     if table == EVENTS:

@@ -84,11 +84,12 @@ def test_usage_of_more_than_a_length_ago_never_counts(rule: Rule, usage: Usage, 
     assert window_at(Limit("w", rule, 1), sum_into_buckets(rule, old), [], moment).used == 0
 
 
-@given(rules.filter(lambda rule: rule.policy is not Policy.FIRST_USE), usages, moments)
+@given(rules, usages, moments)
 def test_holds_take_the_room_their_usage_would(rule: Rule, usage: Usage, moment: datetime) -> None:
     earlier = [(at, n) for at, n in usage if at <= moment]
     limit = Limit("w", rule, 10**6)
-    held = window_at(limit, [], [Hold(at, n) for at, n in earlier], moment)
+    opened = sum_into_buckets(rule, [(at, 0) for at, _ in earlier])  # by holds, which have used nothing yet
+    held = window_at(limit, opened, [Hold(at, n) for at, n in earlier], moment)
     used = window_at(limit, sum_into_buckets(rule, earlier), [], moment)
     assert (held.room, held.starts_at, held.resets_at) == (used.room, used.starts_at, used.resets_at)
 
@@ -106,6 +107,25 @@ def test_room_is_exactly_what_keeps_every_later_window_within_the_limit(
     contain = [at for at in readings if rule.bucket_start(at) < step + rule.length]
     fullest = max(counted(rule, usage, at) for at in contain)
     assert room == nanousd - fullest
+
+
+@given(lengths, usages, st.lists(st.tuples(moments, st.integers(1, 500), st.booleans())), moments)
+def test_room_of_a_first_use_window_is_what_no_usage_and_no_hold_of_it_takes(
+    length: int, usage: Usage, held: list[tuple[datetime, int, bool]], moment: datetime
+) -> None:
+    model = FirstUseWindows(Rule(Policy.FIRST_USE, length))
+    for at, nanousd in [*usage, *((at, 0) for at, _, _ in held)]:
+        model.add(at, nanousd)
+    buckets = [Bucket(start, used) for start, used in model.used.items()]
+    holds = [Hold(at, nanousd, is_lease=is_lease) for at, nanousd, is_lease in held]
+    room = room_for(Limit("w", model.rule, 10**6), buckets, holds, moment)
+    start = model.add(moment, 0)  # as the call would open it
+    taken = sum(
+        nanousd
+        for at, nanousd, is_lease in held
+        if model.of(at) == start or (is_lease and at < start + model.rule.length)
+    )
+    assert room == 10**6 - model.used[start] - taken
 
 
 @given(rules, usages, usages, moments, st.integers(1, 1000), st.data())

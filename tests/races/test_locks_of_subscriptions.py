@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from billing.errors import ChangeInProgress, NotSubscribed, SubscriptionEnding
-from billing.models import Change, Price
-from billing.services import cancellations, changes
-from teams.models import AuditEntry
+from billing.models import Change, Price, Subscription
+from billing.seat_plans import LEAVES
+from billing.services import cancellations, changes, undos
+from teams.models import AuditEntry, Mail
+from tests.helpers.bought import say_invoice
 from tests.helpers.factories import T0, make_user
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tests.helpers.stripe_says import Bill, agrees_to_add, next_sequence, put_on_sale
@@ -109,6 +112,85 @@ def refused_while_it_is_found_done() -> Case:
     )
 
 
+def a_debit_that_fails_while_it_is_found_done() -> Case:
+    shop = Shop()
+    change = shop.open_change()
+    return Case(
+        lambda: shop.bill.say({"max": 2}),
+        lambda: changes.refuse_debited_change(change=change, reason="late", at=LATER),
+        lambda: shop.change().state == Change.State.DONE,
+    )
+
+
+def told_of_what_stands_while_it_is_dropped() -> Case:
+    """Who pays now hears nothing of a cancellation that was just taken back."""
+    shop = Shop()
+    shop.cancel()
+    row = shop.bill.row
+    told = Mail.objects.filter(kind="plan_stands", dedupe_key__contains=row.stripe_id)
+    return Case(
+        lambda: cancellations.ask_to_resume(team=shop.team, at=T0, by=None),
+        lambda: changes.notify_of_what_stands(subscription=row, at=LATER),
+        lambda: not told.exists(),
+    )
+
+
+def a_missed_plan_of_two_answers() -> Case:
+    """What was decided by the older answer is not asked for."""
+    shop = Shop()
+    Subscription.objects.filter(team=shop.team).update(planned_for=T0)
+    row = shop.bill.row
+    return Case(
+        lambda: shop.bill.say({"max": 1}),
+        lambda: changes.open_missed(subscription=row, target={}, extra_nanousd=0, since=T0, at=LATER),
+        lambda: not Change.objects.filter(team=shop.team).exists(),
+        ChangeInProgress,
+    )
+
+
+def a_missed_end_of_two_answers() -> Case:
+    shop = Shop()
+    Subscription.objects.filter(team=shop.team).update(cancel_asked=True, cancel_for=T0)
+    row = shop.bill.row
+    missed = AuditEntry.objects.filter(team=shop.team, action="subscription.end_missed")
+    return Case(
+        lambda: shop.bill.say({"max": 1}),
+        lambda: cancellations.open_missed_end(
+            subscription=row, payment=None, by_balance_nanousd=0, since=T0, at=LATER
+        ),
+        lambda: not missed.exists(),
+        ChangeInProgress,
+    )
+
+
+def a_seat_added_while_the_period_is_taken_away() -> Case:
+    """Whatever no payment stands for goes with the period, a seat that just came too."""
+    shop = Shop()
+    paid = say_invoice(shop.team, f"in_{uuid4().hex}")
+
+    def moves() -> list[int]:
+        return list(shop.change().moves.values())
+
+    return Case(
+        lambda: shop.bill.say({"max": 2}),
+        lambda: undos.open_end_of_period(subscription=shop.bill.row, bill=paid, at=LATER),
+        lambda: moves() == [LEAVES, LEAVES],
+    )
+
+
+def undone_while_it_is_marked_undone() -> Case:
+    """Stripe is not asked to undo it again."""
+    shop = Shop()
+    shop.open_change()
+    shop.bill.say({"max": 2})
+    change = shop.change()
+    return Case(
+        lambda: undos.mark_undone(change=change, at=T0),
+        lambda: undos.open_undo(change=change, at=LATER),
+        lambda: Change.objects.filter(team=shop.team).count() == 1,
+    )
+
+
 def subscribed_by_two_answers() -> Case:
     """The older answer is written later: it is dropped."""
     shop = Shop()
@@ -126,6 +208,12 @@ CASES: list[Callable[[], Case]] = [
     changed_while_it_is_canceled,
     planned_while_the_seats_change,
     refused_while_it_is_found_done,
+    a_debit_that_fails_while_it_is_found_done,
+    told_of_what_stands_while_it_is_dropped,
+    a_missed_plan_of_two_answers,
+    a_missed_end_of_two_answers,
+    a_seat_added_while_the_period_is_taken_away,
+    undone_while_it_is_marked_undone,
     subscribed_by_two_answers,
 ]
 

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,13 +19,14 @@ from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.settle import release
-from quota.models import Reservation, UsageEvent
+from quota.models import Reservation, UsageBucket, UsageEvent
 from quota.models.usage import OWN_DRAW
 from quota.selectors.reconcile import differences
 from quota.services.balance import add_to_balance
 from quota.services.corrections import correct_charge
 from quota.services.credits import expire_lots, set_credit_access
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
+from quota.windows import Limit, Policy, Rule
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     MONDAY,
@@ -47,15 +49,20 @@ FIVE_HOURS, WEEK = 10, 25  # cents
 # Of a rolling window of five hours.
 STEP = timedelta(minutes=5)
 STEPS = 60
+SESSION = Limit("session", Rule(Policy.FIRST_USE, 7200), 7 * PENNY)
 
 
 class Life:
-    """Three keys at work: of a seat, of an API key, and of a member with Credits alone."""
+    """Three keys at work: of a seat, of an API key, and of a member with Credits alone. Every other seat has
+    a `first_use` window, too.
+    """
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.at = T0 + timedelta(days=4, hours=self.chance.randrange(12))  # the week soon ends
-        self.scene = make_scene(limits(FIVE_HOURS * PENNY, WEEK * PENNY))
+        self.sessions: set[datetime] | None = set() if seed % 2 else None
+        more = [SESSION] if seed % 2 else []
+        self.scene = make_scene([*limits(FIVE_HOURS * PENNY, WEEK * PENNY), *more])
         if self.chance.random() < 0.5:
             charging(self.scene)
         for _ in range(2):
@@ -209,11 +216,26 @@ class Life:
         assert max(of_week.values(), default=0) <= WEEK * PENNY
         for first in list(given):
             assert sum(given[first + step] for step in range(STEPS)) <= FIVE_HOURS * PENNY
+        if self.sessions is not None:
+            self.sessions = self.check_sessions(self.sessions)
         lapsed = UsageEvent.objects.filter(draw_id__startswith=OWN_DRAW, usage={}, is_undo=False)
         undone = UsageEvent.objects.filter(is_undo=True).values("corrects")
         stands = sum(lapsed.exclude(pk__in=undone).values_list("amount_nanousd", flat=True))
         charged = sum(UsageEvent.objects.values_list("amount_nanousd", flat=True))
         assert charged == self.reported * PENNY + stands
+
+    def check_sessions(self, before: set[datetime]) -> set[datetime]:
+        """Those that are open or over by now: none has moved, and no two overlap."""
+        given: Counter[str] = Counter()
+        of_seat = UsageEvent.objects.filter(seat=self.scene.seat).exclude(from_quota_nanousd=0)
+        for starts, nanousd in of_seat.values_list("first_use_starts", "from_quota_nanousd"):
+            given[starts[SESSION.rule.key]] += nanousd
+        assert max(given.values(), default=0) <= SESSION.nanousd
+        buckets = UsageBucket.objects.filter(seat=self.scene.seat, rule=SESSION.rule.key)
+        opened = sorted(buckets.values_list("starts_at", flat=True))
+        assert {datetime.fromisoformat(start) for start in given} | before <= set(opened)
+        assert all(later - start >= SESSION.rule.length for start, later in pairwise(opened))
+        return set(opened)
 
 
 def _is_alive(row: Reservation) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -36,6 +37,7 @@ from quota.services.partitions import EVENTS, HOLDS, Kept, keep_partitions, part
 from quota.services.reconcile import snapshot
 from quota.services.rollups import SumsAreAllThereIs, roll_up, start_anew
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, give_credits, make_scene
+from tests.helpers.locks import Case, without_locks
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)
@@ -338,3 +340,19 @@ def test_a_month_stays_while_reconcile_reads(settings: Settings, monkeypatch: py
         assert another.submit(keep_in_another_connection, at).result() == Kept([], [])
     assert UsageEvent.objects.count() == 4
     assert len(keep_partitions(at=at).dropped) == 1
+
+
+@committed
+@pytest.mark.parametrize("locks", [True, False], ids=["locked", "control"])
+def test_a_month_stays_while_all_sums_are_made_anew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    """Without the lock its events are dropped, and their sums are forgotten with the others."""
+    settings.RETENTION_MONTHS = 3
+    old_and_new(make_scene(), monkeypatch)
+    everything_was_read(first_id_at(month(2)))
+    at = month(5) + A_WHILE
+    case = Case(start_anew, lambda: keep_partitions(at=at), lambda: UsageEvent.objects.count() == 4)
+    with nullcontext() if locks else without_locks():
+        case.run()
+    assert case.is_lost() is not locks
