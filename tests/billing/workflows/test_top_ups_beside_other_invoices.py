@@ -70,7 +70,7 @@ def test_an_invoice_in_euros_does_not_keep_a_top_up_waiting(story: Story) -> Non
     assert team_balance(story.team.pk, story.account.at) == 25 * USD
 
 
-def test_a_customer_that_stripe_bills_in_euros_alone_is_told_that_it_cannot_be_topped_up(
+def test_a_top_up_of_a_customer_that_stripe_bills_in_euros_alone_fails_with_a_mail(
     story: Story,
 ) -> None:
     """Its own invoice would be in euros too, if it did not say otherwise, and never be read."""
