@@ -22,7 +22,7 @@ from tests.helpers.factories import T0, make_gateway, make_scene
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tokenplan.kit.errors import InvalidValue, NotFound
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LATER = T0 + timedelta(hours=1)
 DAY = timedelta(days=1)

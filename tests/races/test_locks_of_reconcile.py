@@ -16,7 +16,7 @@ from quota.services.reconcile import begin_run, work_on
 from tests.helpers.factories import T0, make_scene
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR = timedelta(hours=1)
 

@@ -18,7 +18,7 @@ from tests.helpers.factories import T0, make_api_key, make_member, make_team, ow
 from tests.helpers.locks import Case, is_lost_without_locks_alone
 from tokenplan.kit.errors import InvalidValue, NotFound, PermissionRefused
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LATER = T0 + timedelta(hours=1)
 LOST = "lost"

@@ -122,16 +122,16 @@ def a_debit_that_fails_while_it_is_found_done() -> Case:
     )
 
 
-def told_of_what_stands_while_it_is_dropped() -> Case:
+def mailed_what_stands_while_it_is_dropped() -> Case:
     """Who pays now hears nothing of a cancellation that was just taken back."""
     shop = Shop()
     shop.cancel()
     row = shop.bill.row
-    told = Mail.objects.filter(kind="plan_stands", dedupe_key__contains=row.stripe_id)
+    mails = Mail.objects.filter(kind="plan_stands", dedupe_key__contains=row.stripe_id)
     return Case(
         lambda: cancellations.ask_to_resume(team=shop.team, at=T0, by=None),
         lambda: changes.notify_of_what_stands(subscription=row, at=LATER),
-        lambda: not told.exists(),
+        lambda: not mails.exists(),
     )
 
 
@@ -209,7 +209,7 @@ CASES: list[Callable[[], Case]] = [
     planned_while_the_seats_change,
     refused_while_it_is_found_done,
     a_debit_that_fails_while_it_is_found_done,
-    told_of_what_stands_while_it_is_dropped,
+    mailed_what_stands_while_it_is_dropped,
     a_missed_plan_of_two_answers,
     a_missed_end_of_two_answers,
     a_seat_added_while_the_period_is_taken_away,
