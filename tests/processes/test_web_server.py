@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+import httpx
 import psutil
 import pytest
 
@@ -18,14 +19,17 @@ pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 HALF_BODIES = 18
 STREAMS = 60
-# Health checks answer within a second; the machine of the tests may be busy.
+# That health checks answer within a second is tested without a clock, in tests/tokenplan/test_health.py and
+# web/test_application.py. Here they answer at all, although something hangs; the machine may be busy.
 SOON = 2.0
+# Of large bodies without an end: for each process more than it has room for.
+LARGE, LARGE_BODIES = 2_621_440, 40
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with installed(
-        tmp_path_factory.mktemp("web") / "data", DEMO="0", REQUEST_BODY_SECONDS="3"
+        tmp_path_factory.mktemp("web") / "data", DEMO="0", REQUEST_BODY_SECONDS="5"
     ) as installation:
         yield installation
 
@@ -36,19 +40,29 @@ def timed(port: int, path: str) -> tuple[int, float]:
     return status, time.monotonic() - begun
 
 
-def half_a_body(port: int) -> socket.socket:
-    """A connection that has sent the head and half of the body of a request."""
+def part_of_a_body(port: int, *, sent: int = 50, declared: int = 100) -> socket.socket:
+    """A connection that has sent the head and a part of the body of a request."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-    connection.sendall(
-        b"POST /webhooks/stripe/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n" + b" " * 50
-    )
+    head = "POST /webhooks/stripe/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    connection.sendall(f"{head}Content-Length: {declared}\r\n\r\n".encode())
+    with suppress(OSError):  # the server may have hung up
+        connection.sendall(b" " * sent)
     return connection
+
+
+def answer_to(connection: socket.socket) -> bytes:
+    """All that is answered before the server hangs up."""
+    connection.settimeout(10)
+    answer = b""
+    with suppress(ConnectionResetError):
+        while chunk := connection.recv(4096):
+            answer += chunk
+    return answer
 
 
 def test_connections_with_half_a_body_hold_up_nobody_and_are_ended(served: Installation) -> None:
     with ExitStack() as stack:
-        connections = [stack.enter_context(half_a_body(served.port)) for _ in range(HALF_BODIES)]
+        connections = [stack.enter_context(part_of_a_body(served.port)) for _ in range(HALF_BODIES)]
         time.sleep(0.3)
         for path in ("/healthz", "/readyz", "/"):
             for _ in range(4):
@@ -56,12 +70,29 @@ def test_connections_with_half_a_body_hold_up_nobody_and_are_ended(served: Insta
                 assert status == 200
                 assert seconds < SOON
         for connection in connections:
-            connection.settimeout(10)
-            answer = b""
-            while chunk := connection.recv(4096):
-                answer += chunk
+            answer = answer_to(connection)
             assert answer.startswith(b"HTTP/1.1 408 "), answer
             assert b'"code": "body_too_slow"' in answer
+
+
+def test_large_bodies_without_an_end_leave_room_for_calls(served: Installation) -> None:
+    """Nobody has to be known to the console to send them."""
+    address = f"http://127.0.0.1:{served.port}/api/v1/gateway/authorize"
+    answers = []
+    master = psutil.Process(served.pid_of("granian"))
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(LARGE_BODIES * len(master.children())):
+            begun = part_of_a_body(served.port, sent=LARGE - 1, declared=LARGE)
+            connections.append(stack.enter_context(begun))
+            answers.append(httpx.post(address, json={}, headers={"Authorization": "Bearer gw-x"}))
+        held_up = max(answer.elapsed.total_seconds() for answer in answers)
+        ended = [answer_to(connection) for connection in connections]
+
+    assert {answer.status_code for answer in answers} == {401}
+    assert held_up < SOON
+    # The room was taken: some bodies had to give way.
+    assert b"HTTP/1.1 503" in {answer[:12] for answer in ended}
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -96,12 +127,17 @@ def many_streams(port: int) -> socket.socket:
 
 
 def test_http_2_is_not_spoken_and_its_open_streams_hold_up_nobody(served: Installation) -> None:
-    with many_streams(served.port):
+    with many_streams(served.port) as connection:
         time.sleep(0.3)
         for _ in range(16):
             status, seconds = timed(served.port, "/healthz")
             assert status == 200
             assert seconds < SOON
+        # Who speaks HTTP/2 begins with a frame of settings.
+        begun = b""
+        with suppress(ConnectionResetError):
+            begun = connection.recv(9)
+        assert begun in (b"", b"HTTP/1.1 ")
 
 
 @contextmanager
