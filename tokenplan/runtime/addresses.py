@@ -18,12 +18,15 @@ POSTGRES_SCHEMES = ("postgres", "postgresql", "pgsql")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")
 # What may stand in a base URL of the gateway: guides put it into commands and files as it is.
 GATEWAY_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]/-]+", re.ASCII)
+DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class ConsoleAddress:
-    """Where people reach the console, without a slash at the end. An IPv6 `host` stands in brackets."""
+    """Where people reach the console, as browsers write an origin: in small letters, without a default port,
+    without a slash at the end. An IPv6 `host` stands in brackets.
+    """
 
     url: str
     host: str
@@ -35,7 +38,7 @@ def console_address(port: int) -> ConsoleAddress:
     """BASE_URL, or the web server's own address. Raises InvalidEnvironment."""
     url = environment.text("BASE_URL", f"http://127.0.0.1:{port}").rstrip("/")
     parts = _split("BASE_URL", url)
-    if parts.scheme not in ("http", "https") or "://" not in url:
+    if parts.scheme not in DEFAULT_PORTS or "://" not in url:
         raise InvalidEnvironment(
             f"BASE_URL must start with http:// or https://, as in https://console.example.com, not {url!r}."
         )
@@ -45,6 +48,9 @@ def console_address(port: int) -> ConsoleAddress:
             " https://console.example.com: the console is served at the root of a host."
         )
     host = _host("BASE_URL", parts)
+    # An origin is compared sign by sign: of forms, and of passkeys.
+    said = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    url = f"{parts.scheme}://{host}{said}"
     return ConsoleAddress(url, host, parts.scheme == "https", is_this_machine(host))
 
 
@@ -126,13 +132,21 @@ def _split(name: str, url: str) -> SplitResult:
 
 
 def _host(name: str, parts: SplitResult) -> str:
+    """In its one form, as in the Host header of a request once Django has read it."""
     host = parts.hostname or ""
     if parts.netloc.startswith("["):
-        return f"[{host}]"
+        return f"[{_short(host)}]"
     if ":" in parts.netloc.rpartition(":")[0]:
         raise InvalidEnvironment(
             f"{name}: an IPv6 address stands in brackets, as in http://[2001:db8::1]:8000."
         )
     if not HOST_NAME.fullmatch(host):
         raise InvalidEnvironment(f"{name} names no host: {parts.geturl()!r}.")
-    return host
+    return host.removesuffix(".")
+
+
+def _short(host: str) -> str:
+    try:
+        return ipaddress.IPv6Address(host).compressed
+    except ValueError:
+        return host

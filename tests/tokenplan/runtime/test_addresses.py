@@ -1,6 +1,12 @@
 """An address that cannot work is refused in one sentence, before anything is started."""
 
+from typing import Any
+
 import pytest
+from django.http import HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.test import RequestFactory
+from pytest_django.fixtures import Settings
 
 from tokenplan.runtime.addresses import (
     broker_url,
@@ -24,6 +30,14 @@ BRACKETS = "IPv6 address stands in brackets"
         ("http://[::1]:8000", "http://[::1]:8000", "[::1]", False),
         ("https://[2001:db8::1]", "https://[2001:db8::1]", "[2001:db8::1]", True),
         ("http://localhost:99", "http://localhost:99", "localhost", False),
+        ("https://console.example.com:443", "https://console.example.com", "console.example.com", True),
+        ("http://console.example.com:80/", "http://console.example.com", "console.example.com", False),
+        ("http://a.example:443", "http://a.example:443", "a.example", False),
+        ("https://a.example:08443", "https://a.example:8443", "a.example", True),
+        ("https://a.example:", "https://a.example", "a.example", True),
+        ("HTTPS://Console.Example.com", "https://console.example.com", "console.example.com", True),
+        ("https://console.example.com.", "https://console.example.com", "console.example.com", True),
+        ("https://[2001:DB8:0::0:1]:443", "https://[2001:db8::1]", "[2001:db8::1]", True),
     ],
 )
 def test_an_address_of_the_console_is_read(
@@ -32,6 +46,34 @@ def test_an_address_of_the_console_is_read(
     monkeypatch.setenv("BASE_URL", given)
     address = console_address(8000)
     assert (address.url, address.host, address.https) == (url, host, https)
+
+
+def test_the_port_of_the_web_server_is_not_said_where_browsers_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BASE_URL", raising=False)
+    assert console_address(80).url == "http://127.0.0.1"
+    assert console_address(8000).url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["https://console.example.com:443", "HTTPS://Console.Example.com", "https://console.example.com./"],
+)
+def test_forms_of_the_origin_that_a_browser_makes_of_it_are_taken(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, given: str
+) -> None:
+    """Behind a proxy that does not say that it speaks TLS, the origin is compared with BASE_URL's."""
+    monkeypatch.setenv("BASE_URL", given)
+    address = console_address(8000)
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = [address.host], [address.url]
+    request = RequestFactory().post(
+        "/", headers={"host": "console.example.com", "origin": "https://console.example.com"}
+    )
+
+    assert request.get_host() == "console.example.com"
+    csrf: Any = CsrfViewMiddleware(lambda _: HttpResponse())
+    assert csrf._origin_verified(request)
 
 
 @pytest.mark.parametrize(
