@@ -1,11 +1,13 @@
 """What `/readyz` says."""
 
+import asyncio
 import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,6 +35,28 @@ def test_readyz_says_ok_for_what_answers() -> None:
         "broker": "ok",
         "worker": "",
     }
+
+
+def test_readyz_waits_less_than_a_second_for_what_hangs() -> None:
+    """For all of it at once; that each wait ends is in tests/tokenplan/web/test_watches.py."""
+    waits: list[float] = []
+
+    class Hanging:
+        def __init__(self, all_asked: asyncio.Barrier) -> None:
+            self._all_asked = all_asked
+
+        async def found(self, *, within: float) -> None:
+            waits.append(within)
+            await self._all_asked.wait()
+
+    async def readiness() -> tuple[int, dict[str, Any]]:
+        health = Health()
+        health._database = health._broker = Hanging(asyncio.Barrier(2))  # type: ignore[assignment]
+        async with asyncio.timeout(10):
+            return await health.readiness()
+
+    assert run(readiness())[0] == 503
+    assert waits == [0.8, 0.8]
 
 
 @pytest.mark.django_db(transaction=True)

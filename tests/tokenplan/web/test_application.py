@@ -1,4 +1,4 @@
-"""The life of a web process: what it does before its first request."""
+"""The life of a web process, and how it answers for its health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.asgi import application
+from tests.helpers.asgi import application, request
 from tests.helpers.event_loop import run
 from tokenplan.runtime.folders import web_doors
 
@@ -44,3 +44,19 @@ def test_before_the_first_request_all_that_was_made_is_spared_from_collections(t
     assert threshold == (20_000, 20, 20)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert web_doors(tmp_path) == {}
+
+
+def test_healthz_is_answered_without_waiting_for_anything() -> None:
+    """Step by step: whatever it waited for would come up here."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    answering = application(lambda environ, start_response: [])(request("/healthz"), receive, send)
+    with pytest.raises(StopIteration):
+        answering.send(None)
+    assert (sent[0]["status"], sent[1]["body"]) == (200, b"ok\n")
