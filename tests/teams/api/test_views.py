@@ -1,6 +1,9 @@
 """Who may ask the API: signing in, rights, methods, and how the OpenAPI document tells it."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.test import Client
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,7 +11,7 @@ from rest_framework.response import Response
 from teams.api.views import TeamView
 from teams.models import Role
 from teams.permissions import Right
-from tests.helpers.people import everything, member, team
+from tests.helpers.people import NOON, everything, member, team
 from tests.helpers.signed_in_client import send, signed_in, token
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +124,30 @@ def test_a_view_that_forgot_a_right_cannot_be_defined() -> None:
         type("Forgetful", (Complete,), {"post": post})
     with pytest.raises(TypeError, match="Rightless names no right for post"):
         type("Rightless", (TeamView,), {"post": post})
+
+
+REVEAL = "/teams/acme/key/reveal"
+PASSWORD = "correct horse battery"
+
+
+def test_guesses_at_the_password_are_ten_a_minute_here_and_on_the_page_together() -> None:
+    owner = team()
+    with time_machine.travel(NOON, tick=False):
+        client, another = Client(), Client()
+        for one in (client, another):
+            one.force_login(owner.user)
+        for number in range(4):
+            client.post("/accounts/reauthenticate/", {"password": f"guess {number}"})
+        guesses = [send(client, "POST", REVEAL, {"password": f"guess {number}"}) for number in range(6)]
+        assert {(status, answer["code"]) for status, answer in guesses} == {
+            (403, "reauthentication_required")
+        }
+
+        for one in (client, another):
+            status, answer = send(one, "POST", REVEAL, {"password": PASSWORD})
+            assert (status, answer["code"], answer["retry_after"]) == (429, "throttled", 60)
+        assert send(client, "POST", REVEAL)[1]["code"] == "reauthentication_required"
+
+    with time_machine.travel(NOON + timedelta(seconds=61), tick=False):
+        status, answer = send(client, "POST", REVEAL, {"password": PASSWORD})
+        assert (status, list(answer)) == (200, ["key"])

@@ -209,3 +209,53 @@ def test_so_it_is_none_for_who_confirms_the_address_later_or_in_another_browser(
 
     another = stolen_session(User.objects.get(email="new@example.com"))
     assert "Confirm your password" in page_of_the_key(another, after=timedelta(minutes=1))
+
+
+GUESSES_AT_THE_PROOF = 10
+GUESSES_AT_THE_PASSWORD = 5
+NEW = {"password1": "thiefs-horse-battery", "password2": "thiefs-horse-battery"}
+
+
+def key_is_shown(client: Client) -> bool:
+    return bool(client.get("/account/keys/acme/").status_code == 200)
+
+
+def test_guesses_at_the_proof_are_ten_a_minute_for_an_account_wherever_they_are_made(ada: User) -> None:
+    with time_machine.travel(T0, tick=False):
+        thief, another = stolen_session(ada), stolen_session(ada)
+        guesses = [
+            thief.post("/accounts/reauthenticate/", {"password": f"guess {number}"}).status_code
+            for number in range(GUESSES_AT_THE_PROOF)
+        ]
+        right = [one.post("/accounts/reauthenticate/", {"password": PASSWORD}) for one in (thief, another)]
+        assert (guesses, [answer.status_code for answer in right]) == ([200] * 10, [429, 429])
+        assert not key_is_shown(thief)
+        assert not key_is_shown(another)
+
+    with time_machine.travel(T0 + timedelta(seconds=59), tick=False):
+        assert thief.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 429
+    with time_machine.travel(T0 + timedelta(seconds=61), tick=False):  # five in five minutes, as at sign-in
+        answer = another.post("/accounts/reauthenticate/", {"password": PASSWORD})
+        assert "Too many failed login attempts" in words(answer)
+        assert not key_is_shown(another)
+    with time_machine.travel(T0 + timedelta(seconds=301), tick=False):
+        assert another.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+        assert key_is_shown(another)
+
+
+def test_guesses_at_the_present_password_are_five_a_minute_and_change_nothing(ada: User) -> None:
+    with time_machine.travel(T0, tick=False):
+        thief = stolen_session(ada)
+        guesses = [
+            thief.post("/accounts/password/change/", {**NEW, "oldpassword": f"guess {number}"}).status_code
+            for number in range(GUESSES_AT_THE_PASSWORD)
+        ]
+        right = thief.post("/accounts/password/change/", {**NEW, "oldpassword": PASSWORD})
+        assert (guesses, right.status_code) == ([200] * 5, 429)
+        ada.refresh_from_db()
+        assert ada.check_password(PASSWORD)
+
+    with time_machine.travel(T0 + timedelta(seconds=61), tick=False):
+        assert thief.post("/accounts/password/change/", {**NEW, "oldpassword": PASSWORD}).status_code == 302
+    ada.refresh_from_db()
+    assert ada.check_password(NEW["password1"])
