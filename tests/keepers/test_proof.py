@@ -8,7 +8,6 @@ longer asks.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,9 +29,7 @@ from tests.helpers.factories import T0
 from tests.helpers.passkeys import ADD, SoftPasskey, options
 from tests.helpers.proof import prove
 from tests.helpers.totp import app_shown
-from tests.keepers import files
 from tests.keepers.test_tenancy import Scene, make_everything
-from tokenplan.runtime.folders import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -100,11 +97,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "team-api-key-rotate": {"overlap": "0"},
     "team-api-keys": {"name": "batch"},
 }
-# Whoever calls one of these in an interface has to ask for the proof.
-GUARDED = re.compile(
-    r"\b(reveal_key|rotate_key|rotate_api_key|create_api_key|transfer_ownership|delete_team|portal_url"
-    r"|access_tokens\.create|service\.create|hand_team_over|create_gateway|replace_credentials|remove_all)\("
-)
 
 
 def walk(resolver: URLResolver) -> Iterator[URLPattern]:
@@ -127,25 +119,6 @@ def test_the_addresses_that_ask_for_a_proof_are_those_of_the_list() -> None:
     asking = {str(pattern.name): set(asked_by(pattern)) for pattern in walk(get_resolver())}
 
     assert {name: methods for name, methods in asking.items() if methods} == PROVED | OF_OPERATORS
-
-
-def test_every_interface_that_calls_what_needs_a_proof_asks_for_one() -> None:
-    """Commands are for whoever has the machine; the page of the demo's sign-ins is among them."""
-    interfaces = [
-        file
-        for floor in ("teams", "quota", "billing")
-        for room in ("views", "api", "admin")
-        for file in files(f"{floor}/{room}", suffix=".py")
-    ] + [ROOT / "teams" / "admin.py"]
-    forgotten = [
-        str(file.relative_to(ROOT))
-        for file in interfaces
-        if GUARDED.search(text := file.read_text())
-        and not re.search(r"@needs_proof\(|^    proof = |ask_first", text, re.M)
-    ]
-
-    assert interfaces
-    assert forgotten == []
 
 
 @pytest.fixture
