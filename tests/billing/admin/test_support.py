@@ -374,6 +374,7 @@ def queries(client: Client, url: str) -> int:
 def test_the_number_of_queries_does_not_grow_with_what_there_is(scene: Scene, operator: Client) -> None:
     owner = scene.owner.user
     scene.desk.use(1, at=T0)
+    make_member(scene.team, at=T0)  # whose key was never used: of such members it is asked what was reported
     moment = f"{page_of(owner)}?at=2026-06-03T10:01"
     urls = [page_of(owner), moment, page_of_team(scene)]
     for url in urls:
