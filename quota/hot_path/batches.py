@@ -82,7 +82,8 @@ def write_charges(charged: Sequence[Charging], at: datetime) -> None:
     for charging in charged:
         for rule, start in charging.starts.items():
             bucket = charging.event.seat_id, rule, start
-            sums[bucket] = sums.get(bucket, 0) + charging.in_window
+            # The windows cover all of what is charged in a batch: there is no overrun.
+            sums[bucket] = sums.get(bucket, 0) + charging.event.from_quota_nanousd
         if (id := charging.event.reservation_id) is not None:
             of_hold, (quota, credits, _) = charging.of_hold, holds.get(id, (0, 0, ""))
             drawn = quota + of_hold["drawn_quota"], credits + of_hold["drawn_credits_nanousd"]

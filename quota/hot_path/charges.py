@@ -135,11 +135,6 @@ class Charging:
     of_hold: Mapping[str, Any]
     usage: SeatUsage
 
-    @property
-    def in_window(self) -> int:
-        """Nano-dollars that count against the windows."""
-        return self.event.from_quota_nanousd + self.event.overrun_nanousd
-
 
 def record_charge(
     *,

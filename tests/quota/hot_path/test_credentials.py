@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.credentials import is_credential, recognise_gateway
 from quota.services.gateways import create_gateway
@@ -29,3 +31,10 @@ def test_a_gateway_is_read_whole() -> None:
     found = recognise_gateway(text=text, at=T0)
     assert found is not None
     assert found.get_deferred_fields() == set()
+
+
+@pytest.mark.django_db
+def test_a_text_that_is_no_credential_is_looked_up_nowhere() -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert recognise_gateway(text="garbage", at=T0) is None
+    assert len(asked) == 0

@@ -16,9 +16,9 @@ from quota.models import EventId
 from quota.services.entitlements import suspend_seat
 from quota.services.gateways import revoke_gateway
 from teams.keytext import key_id_of, new_key_id
-from teams.models import Seat
+from teams.models import Seat, SeatHolding
 from teams.services.keys import rotate_key
-from teams.services.seats import free_seat
+from teams.services.seats import assign_seat, free_seat
 from tests.helpers.factories import (
     T0,
     USD,
@@ -32,7 +32,7 @@ from tests.helpers.factories import (
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db
-MINUTE = timedelta(minutes=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 ROWS = "SELECT s.*, (s.usage).rules IS NOT NULL AS has_usage FROM "
 CALLS = f"{ROWS} quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s) s"
@@ -139,6 +139,34 @@ def test_whoever_gave_the_seat_back_holds_none(scene: Scene) -> None:
     assert calls(scene, key)[0]["seated"] is True
     free_seat(seat=scene.seat, at=T0, by=scene.owner.user)
     assert calls(scene, key)[0]["seated"] is False
+
+
+def test_a_call_of_who_held_the_seat_before_too_or_another_one_is_one_row(scene: Scene) -> None:
+    other = make_seat(scene.team, scene.plan)
+    for seat in (other, scene.seat):
+        move_to(scene, seat)
+    (row,) = calls(scene, id_of(scene.desk.key), at=T0 + MINUTE)
+    assert (row["number"], row["seat_id"]) == (1, scene.seat.pk)
+
+
+def move_to(scene: Scene, seat: Seat) -> None:
+    """The owner gives back the seat that is held, and gets this one."""
+    held = SeatHolding.objects.get(membership=scene.owner, ended_at=None)
+    free_seat(seat=held.seat, at=T0, by=scene.owner.user)
+    assign_seat(seat=seat, membership=scene.owner, at=T0, by=scene.owner.user)
+
+
+def test_usage_is_read_around_the_first_and_the_last_call_of_a_seat(scene: Scene) -> None:
+    key, late = id_of(scene.desk.key), T0 + 6 * HOUR
+    for moment in (T0, late):
+        scene.desk.use(1, at=moment)
+    asked = {"keys": [key] * 2, "moments": [late, T0], "ids": ["a", "b"], "at": late + MINUTE}
+    one, _ = fetch_all(
+        "SELECT (s.usage).bucket_starts FROM quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s) s",
+        asked,
+    )
+    rolling = [start for start in one["bucket_starts"] if start > T0 - HOUR]
+    assert [min(rolling), max(rolling)] == [T0.replace(minute=0), late.replace(minute=0)]
 
 
 def test_usage_of_a_seat_comes_once_with_the_first_call_of_it(scene: Scene) -> None:
