@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,11 @@ def test_the_first_change_after_the_call_says_it_in_whatever_order_changes_lie()
         PastCreditAccess.objects.create(
             membership=member, until=T0 + hours * HOUR, allowed=allowed, overflow="allow"
         )
-    late = {"team_id": scene.team.pk, "membership_id": member.pk, "seated": False, "at": T0 + DAY}
+    late: dict[str, Any] = {
+        "team_id": scene.team.pk,
+        "membership_id": member.pk,
+        "seated": False,
+        "at": T0 + DAY,
+    }
     moments = [T0 + half * HOUR / 2 for half in (0, 3, 5, 8)]
     assert [usable_credits(**late, occurred_at=moment) for moment in moments] == [7, 0, 0, 0]
