@@ -116,7 +116,9 @@ def _lines_of_lots(lots: Iterator[CreditGrant]) -> Iterator[list[object]]:
             lot.pk,
             usd_cell(lot.remaining_nanousd),
             usd_cell(lot.amount_nanousd),
-            credits_cell(lot.remaining_nanousd) if lot.account == Account.CREDITS else yes_cell(lot.is_voucher),
+            credits_cell(lot.remaining_nanousd)
+            if lot.account == Account.CREDITS
+            else yes_cell(lot.is_voucher),
             moment_cell(lot.granted_at),
             moment_cell(lot.expires_at),
             moment_cell(lot.frozen_at),
