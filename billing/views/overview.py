@@ -86,11 +86,12 @@ def paid_seats_csv(request: TeamRequest) -> HttpResponseBase:
             seat.number,
             seat.plan.name,
             seat.holder.user.display_name if seat.holder else "",
+            seat.holder.user.email if seat.holder else "",
             _ahead_of(seat, ends=ends),
         )
         for seat in seats_found(now.seats, searched(request.GET.get("q", "")))
     )
-    heading = (_("Seat"), _("Plan"), _("Held by"), _("When this period ends"))
+    heading = (_("Seat"), _("Plan"), _("Held by"), _("E-mail address"), _("When this period ends"))
     return csv_answer_of_one_read(f"paid-seats-{request.team.slug}.csv", heading, rows)
 
 

@@ -64,7 +64,7 @@ def invite_line(*, team: Team, line: Line, by: User, at: datetime) -> str:
         raise InvalidValue(line.problem, pointer="/lines")
     promise = Promise(line.plan_code, line.credits, line.month_cap_nanousd)
     invite(team=team, email=line.email, role=line.role, promise=promise, by=by, at=at)
-    return _("Is invited.")
+    return _("Invited.")
 
 
 @one_transaction()

@@ -37,6 +37,25 @@ class Verb(TextChoices):
         """What somebody needs for it."""
         return _RIGHTS[self]
 
+    def said_of(self, people: int) -> str:
+        """The verb and for how many, as the button that does it says."""
+        match self:
+            case Verb.GIVE_SEAT:
+                text = ngettext("Give one person a seat", "Give %(people)s people a seat", people)
+            case Verb.TAKE_SEAT:
+                text = ngettext("Free the seat of one person", "Free the seats of %(people)s people", people)
+            case Verb.ALLOW_CREDITS:
+                text = ngettext("Allow Credits for one person", "Allow Credits for %(people)s people", people)
+            case Verb.STOP_CREDITS:
+                text = ngettext("Stop Credits for one person", "Stop Credits for %(people)s people", people)
+            case Verb.MAKE_ADMIN:
+                text = ngettext("Make one person Admin", "Make %(people)s people Admins", people)
+            case Verb.MAKE_MEMBER:
+                text = ngettext("Make one person Member", "Make %(people)s people Members", people)
+            case Verb.REMOVE:
+                text = ngettext("Remove one person", "Remove %(people)s people", people)
+        return text % {"people": people}
+
 
 _RIGHTS = {
     Verb.GIVE_SEAT: Right.ASSIGN_SEAT,

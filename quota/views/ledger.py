@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, usd_cell
+from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, usd_cell, yes_cell
 from quota.models import Account, CreditGrant
 from quota.selectors.ledger import KINDS, LedgerFilter
 from quota.selectors.usage_filter import members_called
@@ -112,12 +112,13 @@ def _lots_csv(request: TeamRequest, account: Account, name: str) -> HttpResponse
 
 def _lines_of_lots(lots: Iterator[CreditGrant]) -> Iterator[list[object]]:
     for lot in lots:
-        voucher = _("yes") if lot.is_voucher else _("no")
         yield [
             lot.pk,
             usd_cell(lot.remaining_nanousd),
             usd_cell(lot.amount_nanousd),
-            credits_cell(lot.remaining_nanousd) if lot.account == Account.CREDITS else voucher,
+            credits_cell(lot.remaining_nanousd)
+            if lot.account == Account.CREDITS
+            else yes_cell(lot.is_voucher),
             moment_cell(lot.granted_at),
             moment_cell(lot.expires_at),
             moment_cell(lot.frozen_at),

@@ -145,6 +145,7 @@ def act(request: TeamRequest) -> HttpResponse:
         return redirect("team-members", request.team.slug)
     form = _form(request, verb)
     context: dict[str, object] = {"verb": verb, "members": members, "form": form, "named": NAMED}
+    context["said"] = verb.said_of(len(members))
     if "confirm" in request.POST and (form is None or form.is_valid()):
         typed = form.cleaned_data if form else {}
         terms = Terms(typed.get("plan", ""), typed.get("month_cap"))

@@ -74,13 +74,13 @@ EXPLAINED = {
         _("There is no model of this name on the price list."),
         _("Check the name of the model in your tool."),
         "models",
-        _("Models and prices"),
+        _("Models & prices"),
     ),
     "usage_invalid": Explained(
         _("What the call was to use has no price, or cost more than one call may."),
         _("Check the model and the size of the call in your tool."),
         "models",
-        _("Models and prices"),
+        _("Models & prices"),
     ),
     "key_invalid": Explained(
         _("The key in the tool was replaced, revoked or mistyped."),

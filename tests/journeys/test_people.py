@@ -96,7 +96,7 @@ def test_a_bulk_action_says_by_itself_how_far_it_is(browser_page: Page, live_ser
     page.get_by_role("button", name="Stop").focus()
     work_next_line(at=at)
     expect(main).to_contain_text("Done: 1. Refused: 0. Left: 1.")
-    expect(main).to_contain_text("Is invited.")
+    expect(main).to_contain_text("Invited.")
     expect(page.get_by_role("button", name="Stop")).to_be_focused()
     while work_next_line(at=at):
         pass

@@ -18,14 +18,18 @@ from tokenplan.documents.pages import DOCUMENTS, LANGUAGES, SOURCE, Document
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What is filled into examples: the beginning of the reader's key, never its text, and its Team."""
+    """What is filled into examples: the beginning of the reader's key, never its text, and its Team. Who is
+    signed in is not told how to sign up.
+    """
 
     key_prefix: str
     team_slug: str
     team_name: str
+    is_signed_in: bool = True
 
 
-NOBODY = Reader("sk-cp-…", "acme", "")
+NOBODY = Reader("sk-cp-…", "acme", "", is_signed_in=False)
+SIGNED_IN = Reader(NOBODY.key_prefix, NOBODY.team_slug, "")
 
 
 @dataclass(frozen=True, slots=True)

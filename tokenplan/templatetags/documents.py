@@ -10,15 +10,16 @@ from django.template.context import Context, RequestContext
 from tokenplan.documents.examples import BY_NAME
 from tokenplan.documents.figures import figures
 from tokenplan.documents.pages import BY_SLUG, neighbours
-from tokenplan.documents.reading import Rendered, all_documents, render_document
+from tokenplan.documents.reading import SIGNED_IN, Rendered, all_documents, render_document
 
 register = template.Library()
 
 
-@register.simple_tag
-def document(slug: str) -> Rendered:
+@register.simple_tag(takes_context=True)
+def document(context: RequestContext, slug: str) -> Rendered:
     """A document in the reader's language, for a page that has more than its text."""
-    return render_document(BY_SLUG[slug], figures())
+    reader = SIGNED_IN if context["request"].user.is_authenticated else None
+    return render_document(BY_SLUG[slug], figures(), reader)
 
 
 @register.inclusion_tag("docs/includes/head.html", takes_context=True)

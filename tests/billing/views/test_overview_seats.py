@@ -103,12 +103,12 @@ def test_the_file_has_every_paid_seat_that_is_searched_for_and_what_becomes_of_i
     PurchasedSeat.objects.filter(seat=third).update(next_plan=Plan.objects.get(code="plus"))
 
     assert lines(client, url, f"paid-seats-{bill.team.slug}.csv") == [
-        "Seat,Plan,Held by,When this period ends",
-        "1,Plus,'=Mia,Stays",
-        "2,Plus,,Given up",
-        "3,Max,,Becomes Plus",
-        "4,Max,,Stays",
+        "Seat,Plan,Held by,E-mail address,When this period ends",
+        "1,Plus,'=Mia,mia@example.com,Stays",
+        "2,Plus,,,Given up",
+        "3,Max,,,Becomes Plus",
+        "4,Max,,,Stays",
     ]
-    assert lines(client, f"{url}?q=4")[1:] == ["4,Max,,Stays"]
+    assert lines(client, f"{url}?q=4")[1:] == ["4,Max,,,Stays"]
     bill.say({"plus": 2, "max": 2}, cancel_at=T0 + MONTH)
-    assert lines(client, f"{url}?q=mia")[1:] == ["1,Plus,'=Mia,Ends"]
+    assert lines(client, f"{url}?q=mia")[1:] == ["1,Plus,'=Mia,mia@example.com,Ends"]

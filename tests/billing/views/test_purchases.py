@@ -184,4 +184,4 @@ def test_a_default_team_buys_for_itself(as_user: AsUser) -> None:
 
 def test_without_a_purchase_the_page_leads_to_the_first(team: Team, client: Client) -> None:
     assert "No purchases yet. Buy Credits" in read(client, "/teams/acme/credits/purchases/")
-    assert "No purchases yet. Top up" in read(client, "/teams/acme/balance/purchases/")
+    assert "No payments yet. Top up" in read(client, "/teams/acme/balance/purchases/")

@@ -94,7 +94,7 @@ def test_invitations_are_worked_as_they_were_typed(team: Team) -> None:
     action = start_inviting(team=team, lines=lines, by=owner_of(team).user, at=T0)
     assert work() == 4
     assert results(action) == [
-        ("new@example.com", True, "Is invited."),
+        ("new@example.com", True, "Invited."),
         ("bad", False, "This is not an e-mail address."),
         ("new@example.com", False, "This address stands in line 1 already."),
     ]

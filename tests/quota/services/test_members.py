@@ -42,6 +42,22 @@ def people(team: Team) -> list[Membership]:
     return [owner_of(team), *(make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob"))]
 
 
+@pytest.mark.parametrize(
+    ("verb", "one", "many"),
+    [
+        (Verb.GIVE_SEAT, "Give one person a seat", "Give 12 people a seat"),
+        (Verb.TAKE_SEAT, "Free the seat of one person", "Free the seats of 12 people"),
+        (Verb.ALLOW_CREDITS, "Allow Credits for one person", "Allow Credits for 12 people"),
+        (Verb.STOP_CREDITS, "Stop Credits for one person", "Stop Credits for 12 people"),
+        (Verb.MAKE_ADMIN, "Make one person Admin", "Make 12 people Admins"),
+        (Verb.MAKE_MEMBER, "Make one person Member", "Make 12 people Members"),
+        (Verb.REMOVE, "Remove one person", "Remove 12 people"),
+    ],
+)
+def test_the_button_of_a_verb_says_what_it_does_and_for_how_many(verb: Verb, one: str, many: str) -> None:
+    assert [verb.said_of(1), verb.said_of(12)] == [one, many]
+
+
 def done(verb: Verb, people: list[Membership], terms: Terms = NOTHING) -> list[tuple[bool, str]]:
     by = owner_of(people[0].team).user
     outcomes = act_on_each(verb=verb, members=people, terms=terms, by=by, at=LATER)

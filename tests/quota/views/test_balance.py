@@ -47,7 +47,7 @@ def test_cash_and_vouchers_are_shown_apart_in_the_order_of_drawing(team: Team, c
 
     assert "$6.00" in page and "$5.00 bought, $1.00 in vouchers" in page
     lots = page.partition("Lots, in the order they are used")[2].partition("Ledger")[0]
-    assert lots.index("Voucher") < lots.index("never")
+    assert lots.index("Voucher") < lots.index("Never")
     assert "Welcome" in page and "Bought" in page
 
 

@@ -45,8 +45,8 @@ def test_balance_lots_and_ledger_with_exact_numbers(as_user: AsUser) -> None:
     # The lot that expires first is empty, so only the other is left.
     late, soon = CreditGrant.objects.order_by("-expires_at")
     assert f"Expires {late.pk} 4,750 5,000 3 Jun 2026 3 Jun 2027, 10:02 Credits over time" in page
-    assert f"Use -1,000 {soon.pk} usage of penny" in page
-    assert f"Use -250 {late.pk} usage of penny" in page
+    assert f"Use -1,000 {soon.pk} Usage of penny" in page
+    assert f"Use -250 {late.pk} Usage of penny" in page
     assert f"Added +5,000 {late.pk}" in page
 
 
@@ -96,7 +96,7 @@ def test_access_overflow_and_cap_of_a_member(as_user: AsUser) -> None:
     assert (access.allowed, access.overflow, access.month_cap_nanousd) == (True, "never", 2_500_500_000)
     assert 'value="2500.5"' in client.get(url).content.decode()
 
-    assert "mia@example.com May not use Go on with Credits 0 none" in submit(client, url, overflow="allow")
+    assert "mia@example.com May not use Go on with Credits 0 None" in submit(client, url, overflow="allow")
     assert AuditEntry.objects.filter(action="credits.access", subject="mia@example.com").count() == 2
 
 
@@ -179,12 +179,12 @@ def test_who_pays_sees_what_is_left_and_not_who_used_it(as_user: AsUser) -> None
     page = read(client, url)
 
     assert "Balance 4,000 $4.00" in page
-    assert "usage of penny A member" in page
+    assert "Usage of penny A member" in page
     assert "Who may use them" not in page
     assert "mia@example.com" not in page
     assert str(event.pk) not in client.get(url).content.decode()
     change_role(membership=finance, role="admin", by=by, at=T0)
-    assert "usage of penny mia@example.com" in read(client, url)
+    assert "Usage of penny mia@example.com" in read(client, url)
 
 
 def test_an_empty_ledger_says_who_may_buy_how(as_user: AsUser) -> None:

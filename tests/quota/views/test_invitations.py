@@ -318,7 +318,7 @@ def test_who_loses_the_right_between_two_lines_invites_nobody_more(
     said = (
         "To invite people, and send again or revoke invitations, you need to be Owner or Admin of this Team."
     )
-    assert "1 one@example.com Member – ✓ Is invited." in page
+    assert "1 one@example.com Member – ✓ Invited." in page
     assert f"2 two@example.com Member – Not invited {said}" in page
     assert f"3 three@example.com Member – Not invited {said}" in page
     assert [row.email for row in Invitation.objects.all()] == ["one@example.com"]
@@ -339,7 +339,7 @@ def test_what_fails_for_one_line_stops_no_other(
     lines = {"lines": "one@example.com\ntwo@example.com", "confirm": 1}
     page = words(owner.post("/teams/acme/invitations/many/", lines))
     assert "1 one@example.com Member – Not invited Failed for a reason that is not known." in page
-    assert "2 two@example.com Member – ✓ Is invited." in page
+    assert "2 two@example.com Member – ✓ Invited." in page
     assert [row.email for row in Invitation.objects.all()] == ["two@example.com"]
     assert Mail.objects.filter(kind="invitation").count() == 1
 

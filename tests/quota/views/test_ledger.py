@@ -203,7 +203,7 @@ def test_the_files_of_lots_have_those_in_which_something_is_left_in_the_order_of
     ]
     assert lines(client, "/teams/acme/balance/lots/file/") == [
         "Lot,Left (USD),Granted (USD),Voucher,Granted (UTC),Expires (UTC),Frozen (UTC)",
-        f"{given.pk},1.00,1.00,yes,{now},2026-06-04T10:02:00+00:00,",
-        f"{bought.pk},5.00,5.00,no,{now},,",
+        f"{given.pk},1.00,1.00,Yes,{now},2026-06-04T10:02:00+00:00,",
+        f"{bought.pk},5.00,5.00,No,{now},,",
     ]
     assert 'href="/teams/acme/credits/lots/file/"' in client.get("/teams/acme/credits/").content.decode()

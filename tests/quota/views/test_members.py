@@ -248,6 +248,7 @@ def test_a_verb_for_many_says_first_for_whom_and_then_what_became_of_each(team: 
     asked = words(owner.post(url, {"verb": "give-seat", "scope": "chosen", "member": [ann.pk, bob.pk]}))
     assert "This is for 2 people: ann@example.com bob@example.com" in asked
     assert "Max: 1 seat free" in asked
+    assert "Give 2 people a seat Go back" in asked
     assert not SeatHolding.objects.exists()
 
     wrong = owner.post(

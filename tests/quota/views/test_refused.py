@@ -56,7 +56,7 @@ def test_ones_own_refused_calls_say_why_and_what_helps(as_user: AsUser) -> None:
     ) in page
     assert (
         "3 Jun, 08:02:00 UTC gpt-99 There is no model of this name on the price list."
-        " There is no model <b>. model_unknown Check the name of the model in your tool. Models and prices"
+        " There is no model <b>. model_unknown Check the name of the model in your tool. Models & prices"
     ) in page
     assert page.index("usage_owed") < page.index("model_unknown")
     assert "of bob" not in page

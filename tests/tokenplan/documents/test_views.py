@@ -61,6 +61,19 @@ def test_it_leads_to_the_one_before_and_the_next(client: Client) -> None:
         assert re.findall(r'href="([^"]+)"', foot) == ways
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_quickstart_of_who_is_signed_in_begins_after_signing_up(client: Client, language: str) -> None:
+    anchors = ["sign-up", "something-to-spend", "copy-your-key", "set-up-a-tool", "first-call"]
+
+    def sections() -> list[str]:
+        page = client.get("/quickstart/", headers={"accept-language": language}).content.decode()
+        return re.findall(r'<h2 id="([\w-]+)"', page)
+
+    assert sections() == anchors
+    client.force_login(make_user("mia@example.com"))
+    assert sections() == anchors[1:]
+
+
 def test_every_link_within_the_documents_leads_to_a_section(client: Client) -> None:
     load_shipped()
     pages = {row.url: client.get(row.url).content.decode() for row in DOCUMENTS}
