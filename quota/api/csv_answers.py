@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -19,10 +20,14 @@ from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
 
 M = TypeVar("M", bound=Model)
 Row = TypeVar("Row")
+T = TypeVar("T")
 
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
 PART = 64 * 1024
+
+# What a formula begins with, or is found behind; where people write wide signs, programs take those as well.
+RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_answer(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
@@ -60,7 +65,7 @@ def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
 
 def safe_cell(text: str) -> str:
     """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(RUN) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,15 @@ def yes_cell(answer: bool) -> str:
     return _("Yes") if answer else _("No")
 
 
-def batches(rows: QuerySet[M, Row]) -> Iterator[list[Row]]:
-    """The rows in their order, by one query, so many at once: of a batch can be read what belongs to it."""
-    found = streamed(rows)
-    while batch := list(islice(found, ROWS_AT_ONCE)):
-        yield batch
+def read_in_batches(rows: QuerySet[M, Row], read: Callable[[list[Row]], Iterable[T]]) -> Iterator[T]:
+    """What `read` makes of the rows, which come in their order, by one query, so many at once: of a batch it
+    can read what belongs to it.
+    """
+    # An error of the database refers to itself, and with it to all that was under way, until the garbage is
+    # collected. The transaction may not last so long: what this thread writes next would be lost in it, or fail.
+    with closing(streamed(rows)) as found:
+        while batch := list(islice(found, ROWS_AT_ONCE)):
+            yield from read(batch)
 
 
 class _Spool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -10,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, usd_cell
+from quota.api.csv_answers import csv_answer_of_one_read, moment_cell, read_in_batches, usd_cell
 from quota.forms import ApiKeyForm, NewApiKeyForm
 from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
@@ -60,8 +61,8 @@ def api_keys(request: TeamRequest) -> HttpResponse:
 def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at = timezone.now()
-    found = batches(_found(request, at).order_by("-created_at", "-pk"))
-    rows = (_cells(state) for keys in found for state in states_of(keys, at))
+    found = _found(request, at).order_by("-created_at", "-pk")
+    rows = map(_cells, read_in_batches(found, partial(states_of, at=at)))
     heading = (
         *(_("Name"), _("Starts with"), _("Made by"), _("Used this month (USD)"), _("Cap a month (USD)")),
         *(_("Last used (UTC)"), _("Expires (UTC)"), _("State")),

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from quota.api.csv_answers import batches, credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import (
@@ -45,6 +45,7 @@ from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.pages import attempt, attempt_form
 from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 
 @team_page(get=Right.INVITE, post=Right.INVITE)
@@ -86,7 +87,7 @@ def invitations(request: TeamRequest) -> HttpResponse:
 def invitations_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at, plans = timezone.now(), plan_names()
-    rows = (_cells(row, at, plans) for batch in batches(_found(request, at)) for row in batch)
+    rows = (_cells(row, at, plans) for row in streamed(_found(request, at)))
     heading = (
         *(_("E-mail address"), _("Invited by"), _("Role"), _("Promised seat")),
         *(_("May use Credits"), _("Credits a month, at most"), _("Sent (UTC)"), _("Times sent")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from django import forms
 from django.contrib import messages
@@ -14,7 +15,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, read_in_batches, yes_cell
 from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import RosterRow, Shown, members_of, rows_of
@@ -65,14 +66,13 @@ def team_members(request: TeamRequest) -> HttpResponse:
 def members_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at = timezone.now()
-    found = batches(_found(request.team, request.GET, at))
-    rows = (_cells(row) for members in found for row in rows_of(members, at))
+    rows = read_in_batches(_found(request.team, request.GET, at), partial(rows_of, at=at))
     heading = (
         *(_("Name"), _("E-mail address"), _("Role"), _("Billing right"), _("Member since (UTC)")),
         *(_("Seat"), _("Plan"), _("Key"), _("Key last used (UTC)")),
         *(_("May use Credits"), _("Credits a month, at most")),
     )
-    return csv_answer_of_one_read(f"members-{request.team.slug}.csv", heading, rows)
+    return csv_answer_of_one_read(f"members-{request.team.slug}.csv", heading, map(_cells, rows))
 
 
 def _cells(row: RosterRow) -> tuple[object, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -15,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from quota.api.csv_answers import (
     Number,
-    batches,
     credits_cell,
     csv_answer_of_one_read,
     moment_cell,
+    read_in_batches,
     yes_cell,
 )
 from quota.forms import GrantCreditsForm
@@ -46,6 +45,7 @@ from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt
+from tokenplan.kit.transactions import streamed
 
 ANSWERED_SHOWN = 20
 WAITING_SHOWN = 20
@@ -83,11 +83,11 @@ def _all_found(request: TeamRequest) -> Iterator[AnyRequest]:
     team, (kind, shown) = request.team, _asked_for(request)
     if shown != Shown.ANSWERED:
         if kind != Kind.CREDITS:
-            yield from chain.from_iterable(batches(open_for_seats(team)))
+            yield from streamed(open_for_seats(team))
         if kind != Kind.SEATS:
-            yield from chain.from_iterable(batches(open_for_credits(team)))
+            yield from streamed(open_for_credits(team))
     if shown != Shown.OPEN:
-        yield from chain.from_iterable(map(answered_rows, batches(answered_of(team, kind))))
+        yield from read_in_batches(answered_of(team, kind), answered_rows)
 
 
 def _cells(row: AnyRequest, names: Mapping[str, str]) -> tuple[object, ...]:

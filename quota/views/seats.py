@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -12,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import batches, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.api.csv_answers import csv_answer_of_one_read, moment_cell, read_in_batches, yes_cell
 from quota.forms import AssignForm
 from quota.models import Entitlement
 from quota.selectors import roster
@@ -71,8 +72,8 @@ def team_seats(request: TeamRequest) -> HttpResponse:
 def seats_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at = timezone.now()
-    found = batches(_found(request, plan_counts(request.team, at), at))
-    rows = (_cells(state) for rows in found for state in states_of(rows, at))
+    found = _found(request, plan_counts(request.team, at), at)
+    rows = map(_cells, read_in_batches(found, partial(states_of, at=at)))
     heading = (
         *(_("Seat"), _("Plan"), _("Suspended"), _("Held by"), _("E-mail address")),
         *(_("Used"), _("Renews (UTC)"), _("Ends (UTC)")),

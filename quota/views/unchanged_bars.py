@@ -29,6 +29,7 @@ from teams.models import Membership, User
 from teams.sessions import SignedIn, quietly_signed_in
 from teams.time_zones import zone_of
 from tokenplan.kit.problems import RawAnswer, TooBusy, problem_of
+from tokenplan.kit.sessions import may_be_key
 
 # A page has fewer; one that asks for more takes no time from the others of its batch.
 MOST = 20
@@ -52,9 +53,9 @@ def read_bars(path: Sequence[bytes], headers: Mapping[bytes, bytes], body: bytes
     names = path[0].decode().split("&of=")
     known = headers.get(b"if-none-match", b"").decode("latin-1")
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-    session_key = cookies.get(settings.SESSION_COOKIE_NAME)
+    session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     parts = parts_named(names)
-    if body or not known or not session_key or len(parts) < len(names) or len(parts) > MOST:
+    if body or not known or not may_be_key(session_key) or len(parts) < len(names) or len(parts) > MOST:
         return None
     accepted = headers.get(b"accept-language", b"").decode("latin-1")
     asked = SimpleNamespace(COOKIES=cookies, META={"HTTP_ACCEPT_LANGUAGE": accepted})

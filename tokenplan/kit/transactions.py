@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -58,9 +58,10 @@ def one_transaction(
 ROWS_AT_ONCE = 1000
 
 
-def streamed(rows: QuerySet[M, Row]) -> Iterator[Row]:
+def streamed(rows: QuerySet[M, Row]) -> Generator[Row, None, None]:
     """The rows, by one query and in constant memory however many they are: they are read as they are taken,
-    and until then a transaction is open. Whoever takes them may not wait for somebody meanwhile.
+    and until then a transaction is open. Whoever takes them may not wait for somebody meanwhile, and closes
+    this where reading anything else between them may fail.
     """
     with one_transaction(reads_from=rows.db):
         # `iterator()` would keep a cursor open beyond a transaction, so settings forbid it one.

@@ -282,3 +282,11 @@ def test_too_many_at_once_are_refused_as_any_page_is() -> None:
 def test_a_membership_of_nobody_is_none(as_user: AsUser, scene: Scene) -> None:
     client, url = as_user(scene.owner.user), url_of(f"bar-{Membership.objects.latest('pk').pk + 1}")
     assert in_a_batch(client, url, tag(client, url)) is None
+
+
+@pytest.mark.parametrize("cookie", ["\x00" * 32, '"\\000bcdefghijklmnopqrstuvwxyz012345"', "é", ""])
+def test_what_is_no_key_of_a_session_comes_into_no_batch(cookie: str) -> None:
+    match = BARS.fullmatch(url_of("bar-1").encode())
+    assert match is not None
+    headers = {b"cookie": f"sessionid={cookie}".encode(), b"if-none-match": b'"known"'}
+    assert read_bars(match.groups(), headers, b"") is None

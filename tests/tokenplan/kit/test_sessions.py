@@ -20,6 +20,16 @@ def test_a_session_that_was_ended_meanwhile_is_not_saved() -> None:
         session.save()
 
 
+@pytest.mark.parametrize(
+    "cookie", ["\x00" * 32, '"\\000bcdefghijklmnopqrstuvwxyz012345"', "é" * 32, "x" * 7, "x" * 41, ""]
+)
+@pytest.mark.parametrize("url", ["/plans/", "/account/", "/api/v1/me/", "/admin/"])
+def test_who_comes_with_what_is_no_key_has_no_session(cookie: str, url: str) -> None:
+    without = Client(raise_request_exception=False).get(url)
+    client = Client(raise_request_exception=False, headers={"Cookie": f"sessionid={cookie}"})
+    assert client.get(url).status_code == without.status_code
+
+
 def test_as_the_database_goes_away_the_answer_is_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
