@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from billing.forms import AuditFilterForm
 from billing.selectors.audit import entries_found, lines_of, numbers_of_all
-from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
+from quota.api.csv_answers import csv_file, moment_cell
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
@@ -42,7 +42,7 @@ def audit_csv(request: TeamRequest) -> HttpResponseBase:
         for line in lines
     )
     heading = (_("When (UTC)"), _("Who"), _("Kind"), _("About"), _("What"))
-    return csv_answer_of_one_read(f"audit-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"audit-{request.team.slug}.csv", heading, rows)
 
 
 def _found(request: TeamRequest, form: AuditFilterForm) -> AuditEntryQuerySet:

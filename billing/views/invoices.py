@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from billing.forms import InvoicesFilterForm
 from billing.models import Invoice
 from billing.querysets import InvoiceQuerySet
-from quota.api.csv_answers import csv_answer_of_one_read, moment_cell, usd_cell
+from quota.api.csv_answers import csv_file, moment_cell, usd_cell
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
 from tokenplan.kit.pages import asked_of, page_of
@@ -43,7 +43,7 @@ def invoices_csv(request: TeamRequest) -> HttpResponseBase:
         for invoice in streamed(found)
     )
     heading = (_("Number"), _("Date (UTC)"), _("Total (USD)"), _("Paid (USD)"), _("State"), _("Link"))
-    return csv_answer_of_one_read(f"invoices-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"invoices-{request.team.slug}.csv", heading, rows)
 
 
 def _asked(request: TeamRequest) -> tuple[InvoicesFilterForm, InvoiceQuerySet]:

@@ -21,7 +21,7 @@ from billing.sync.subscriptions import sync_subscription_of
 from billing.views.invoices import invoices_of
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
-from quota.api.csv_answers import csv_answer_of_one_read
+from quota.api.csv_answers import csv_file
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
@@ -92,7 +92,7 @@ def paid_seats_csv(request: TeamRequest) -> HttpResponseBase:
         for seat in seats_found(now.seats, searched(request.GET.get("q", "")))
     )
     heading = (_("Seat"), _("Plan"), _("Held by"), _("E-mail address"), _("When this period ends"))
-    return csv_answer_of_one_read(f"paid-seats-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"paid-seats-{request.team.slug}.csv", heading, rows)
 
 
 def _ahead_of(seat: PaidSeat, *, ends: bool) -> str:

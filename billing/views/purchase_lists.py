@@ -13,7 +13,7 @@ from billing.forms import PurchasesFilterForm
 from billing.models import Checkout, CreditPurchase, Payment
 from billing.selectors.purchases import purchases_found
 from billing.stored_texts import in_readers_words
-from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, usd_cell
+from quota.api.csv_answers import credits_cell, csv_file, moment_cell, usd_cell
 from quota.models import Account
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
@@ -67,7 +67,7 @@ def _csv(request: TeamRequest, account: Account, name: str) -> HttpResponseBase:
     bought = _("Credits") if account is Account.CREDITS else _("Amount (USD)")
     heading = [_("When (UTC)"), bought, _("Billed (USD)"), _("State"), _("Refunded (USD)"), _("Dispute")]
     heading += [_("Reason"), _("How"), _("Lot"), _("Expires (UTC)"), _("Frozen (UTC)"), _("Invoice")]
-    return csv_answer_of_one_read(name, heading, map(_line, streamed(found)))
+    return csv_file(name, heading, map(_line, streamed(found)))
 
 
 def _line(purchase: Any) -> list[object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ T = TypeVar("T")
 # Characters of an answer that are kept in memory, when it is made before it is sent; the rest is on disk.
 IN_MEMORY = 1024 * 1024
 PART = 64 * 1024
+MARK = "\ufeff"
 
 # What a formula begins with, or is found behind; where people write wide signs, programs take those as well.
 RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -45,6 +46,11 @@ def csv_answer_of_one_read(
     the answer is taken, and what fails is answered as an error.
     """
     return _answer(name, _Spool(csv_lines(heading, rows)))
+
+
+def csv_file(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
+    """The same for people, whose spreadsheets take a file for UTF-8 only where it begins with this mark."""
+    return _answer(name, _Spool(chain([MARK], csv_lines(heading, rows))))
 
 
 def _answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
@@ -102,7 +108,8 @@ def read_in_batches(rows: QuerySet[M, Row], read: Callable[[list[Row]], Iterable
     can read what belongs to it.
     """
     # An error of the database refers to itself, and with it to all that was under way, until the garbage is
-    # collected. The transaction may not last so long: what this thread writes next would be lost in it, or fail.
+    # collected. The transaction may not last so long: what this thread writes next would be lost in it, or
+    # fail.
     with closing(streamed(rows)) as found:
         while batch := list(islice(found, ROWS_AT_ONCE)):
             yield from read(batch)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import csv_answer_of_one_read, moment_cell, read_in_batches, usd_cell
+from quota.api.csv_answers import csv_file, moment_cell, read_in_batches, usd_cell
 from quota.forms import ApiKeyForm, NewApiKeyForm
 from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
@@ -67,7 +67,7 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
         *(_("Name"), _("Starts with"), _("Made by"), _("Used this month (USD)"), _("Cap a month (USD)")),
         *(_("Last used (UTC)"), _("Expires (UTC)"), _("State")),
     )
-    return csv_answer_of_one_read(f"api-keys-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"api-keys-{request.team.slug}.csv", heading, rows)
 
 
 def _cells(state: ApiKeyState) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, yes_cell
+from quota.api.csv_answers import credits_cell, csv_file, moment_cell, yes_cell
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import (
@@ -93,7 +93,7 @@ def invitations_csv(request: TeamRequest) -> HttpResponseBase:
         *(_("May use Credits"), _("Credits a month, at most"), _("Sent (UTC)"), _("Times sent")),
         *(_("Valid until (UTC)"), _("State"), _("Accepted or revoked (UTC)")),
     )
-    return csv_answer_of_one_read(f"invitations-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"invitations-{request.team.slug}.csv", heading, rows)
 
 
 def _cells(row: Invitation, at: datetime, plans: dict[str, str]) -> tuple[object, ...]:

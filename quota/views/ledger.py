@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, usd_cell, yes_cell
+from quota.api.csv_answers import credits_cell, csv_file, moment_cell, usd_cell, yes_cell
 from quota.models import Account, CreditGrant
 from quota.selectors.ledger import KINDS, LedgerFilter
 from quota.selectors.usage_filter import members_called
@@ -81,7 +81,7 @@ def _ledger_csv(request: TeamRequest, account: Account, name: str) -> HttpRespon
     heading += [_("Lot"), _("Cause"), _("Who"), _("Receipt")]
     sees_usage = may(request.membership, Right.VIEW_USAGE)
     rows = streamed(entries.values_list(*COLUMNS))
-    return csv_answer_of_one_read(name, heading, _lines(rows, sees_usage=sees_usage, account=account))
+    return csv_file(name, heading, _lines(rows, sees_usage=sees_usage, account=account))
 
 
 def _lines(rows: Iterator[tuple[Any, ...]], *, sees_usage: bool, account: Account) -> Iterator[list[object]]:
@@ -107,7 +107,7 @@ def _lots_csv(request: TeamRequest, account: Account, name: str) -> HttpResponse
     heading = [_("Lot"), _("Left (USD)"), _("Granted (USD)")]
     heading += [_("Credits left")] if account is Account.CREDITS else [_("Voucher")]
     heading += [_("Granted (UTC)"), _("Expires (UTC)"), _("Frozen (UTC)")]
-    return csv_answer_of_one_read(name, heading, _lines_of_lots(streamed(lots)))
+    return csv_file(name, heading, _lines_of_lots(streamed(lots)))
 
 
 def _lines_of_lots(lots: Iterator[CreditGrant]) -> Iterator[list[object]]:

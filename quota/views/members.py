@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_answer_of_one_read, moment_cell, read_in_batches, yes_cell
+from quota.api.csv_answers import credits_cell, csv_file, moment_cell, read_in_batches, yes_cell
 from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import RosterRow, Shown, members_of, rows_of
@@ -72,7 +72,7 @@ def members_csv(request: TeamRequest) -> HttpResponseBase:
         *(_("Seat"), _("Plan"), _("Key"), _("Key last used (UTC)")),
         *(_("May use Credits"), _("Credits a month, at most")),
     )
-    return csv_answer_of_one_read(f"members-{request.team.slug}.csv", heading, map(_cells, rows))
+    return csv_file(f"members-{request.team.slug}.csv", heading, map(_cells, rows))
 
 
 def _cells(row: RosterRow) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.api.csv_answers import csv_answer_of_one_read, moment_cell
+from quota.api.csv_answers import csv_file, moment_cell
 from quota.models import RefusedCall
 from quota.querysets import RefusedCallQuerySet
 from quota.selectors.refused_calls import Refused, calls_found, refused_calls
@@ -131,7 +131,7 @@ def refused_csv(request: TeamRequest) -> HttpResponseBase:
         *(gettext("Detail"), gettext("Code"), gettext("What helps")),
     )
     rows = (_cells(call) for call in streamed(found))
-    return csv_answer_of_one_read(f"refused-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"refused-{request.team.slug}.csv", heading, rows)
 
 
 def _cells(call: RefusedCall) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from quota.api.csv_answers import (
     Number,
     credits_cell,
-    csv_answer_of_one_read,
+    csv_file,
     moment_cell,
     read_in_batches,
     yes_cell,
@@ -75,7 +75,7 @@ def requests_csv(request: TeamRequest) -> HttpResponseBase:
         *(_("Also when a window is full"), _("Answered by"), _("Answered (UTC)")),
     )
     rows = (_cells(row, names) for row in _all_found(request))
-    return csv_answer_of_one_read(f"requests-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"requests-{request.team.slug}.csv", heading, rows)
 
 
 def _all_found(request: TeamRequest) -> Iterator[AnyRequest]:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import csv_answer_of_one_read, moment_cell, read_in_batches, yes_cell
+from quota.api.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
 from quota.forms import AssignForm
 from quota.models import Entitlement
 from quota.selectors import roster
@@ -78,7 +78,7 @@ def seats_csv(request: TeamRequest) -> HttpResponseBase:
         *(_("Seat"), _("Plan"), _("Suspended"), _("Held by"), _("E-mail address")),
         *(_("Used"), _("Renews (UTC)"), _("Ends (UTC)")),
     )
-    return csv_answer_of_one_read(f"seats-{request.team.slug}.csv", heading, rows)
+    return csv_file(f"seats-{request.team.slug}.csv", heading, rows)
 
 
 def _cells(state: SeatState) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from quota.api.csv_answers import csv_answer_of_one_read
+from quota.api.csv_answers import csv_file
 from quota.api.usage_series import amounts_json
 from quota.hot_path.lapses import LEASE
 from quota.selectors.kept import calls_kept_since
@@ -222,7 +222,7 @@ def _csv(owner: Team | Membership, wanted: UsageFilter, by: Group, stack: Stack)
     rows = stream_usage(owner, wanted.start, wanted.end, *groups, only=wanted.only())
     name = f"usage-{slug}-{wanted.start:%Y-%m-%d}-{wanted.end:%Y-%m-%d}.csv"
     heading = ["starts_at", *([stack] if stack else []), *amounts_json(Amounts())]
-    return csv_answer_of_one_read(name, heading, _cells(rows, wanted, stack))
+    return csv_file(name, heading, _cells(rows, wanted, stack))
 
 
 def _cells(rows: Iterator[UsageRow], wanted: UsageFilter, stack: Stack) -> Iterator[list[object]]:

@@ -37,7 +37,7 @@ def lines(client: Client, url: str, name: str | None = None) -> list[str]:
     assert (response.status_code, response.headers["Content-Type"]) == (200, "text/csv; charset=utf-8"), url
     named = response.headers["Content-Disposition"]
     assert name is None or named == f'attachment; filename="{name}"'
-    text: str = response.getvalue().decode()
+    text: str = response.getvalue().decode("utf-8-sig")
     return text.splitlines()
 
 

@@ -87,7 +87,7 @@ def test_older_entries_of_what_was_searched_for_follow(team: Team, owner: Client
 def test_the_file_has_what_was_searched_for_and_no_formula(team: Team, owner: Client) -> None:
     audit.record(team=team, by=None, action="member.left", subject="=HYPERLINK(1)", at=T0)
     answer = owner.get("/teams/acme/audit/file/?q=hyper")
-    lines = answer.getvalue().decode().splitlines()
+    lines = answer.getvalue().decode("utf-8-sig").splitlines()
     assert lines == [
         "When (UTC),Who,Kind,About,What",
         "2026-06-03T10:02:00+00:00,,member.left,'=HYPERLINK(1),'=HYPERLINK(1) left the Team.",

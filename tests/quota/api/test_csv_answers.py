@@ -18,6 +18,7 @@ from quota.api.csv_answers import (
     credits_cell,
     csv_answer,
     csv_answer_of_one_read,
+    csv_file,
     csv_lines,
     moment_cell,
     read_in_batches,
@@ -127,6 +128,12 @@ def close(answer: StreamingHttpResponse) -> None:
     """What the server does with an answer that is sent or given up, but for the end of the request."""
     for release in answer._resource_closers:  # type: ignore[attr-defined]
         release()
+
+
+def test_a_file_for_people_begins_with_the_mark_that_spreadsheets_look_for() -> None:
+    answer = csv_file("x.csv", ["名称"], [["é"]])
+    assert answer.getvalue() == b"\xef\xbb\xbf" + "名称\r\né\r\n".encode()
+    close(answer)
 
 
 @pytest.mark.parametrize("in_memory", [1, 1024], ids=["on disk", "in memory"])

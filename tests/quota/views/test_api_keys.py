@@ -122,7 +122,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     def found(query: str) -> list[str]:
         answer = client.get(f"{keys_at(team)}file/?{query}")
         names = re.findall(r'-label="Starts with"><code>([^<]+)', asked(query))
-        lines = answer.getvalue().decode().splitlines()[1:]
+        lines = answer.getvalue().decode("utf-8-sig").splitlines()[1:]
         assert [line.split(",")[1] for line in lines] == names
         return [line.split(",")[0] for line in lines]
 
@@ -143,7 +143,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
     ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
     text = batch.texts.get()
-    answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode()
+    answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode("utf-8-sig")
     assert text_of(batch) not in answer
     assert answer.splitlines() == [
         "Name,Starts with,Made by,Used this month (USD),Cap a month (USD),Last used (UTC),"
@@ -157,7 +157,7 @@ def test_a_member_takes_along_keys_of_their_own_alone(team: Team) -> None:
     make(owner, "of the owner")
     api_keys.set_api_key_policy(team=team, members_make=True, at=T0, by=owner.user)
     make(Membership.objects.select_related("team").get(pk=member.pk), "mine")
-    lines = signed_in(member).get(f"{keys_at(team)}file/").getvalue().decode().splitlines()
+    lines = signed_in(member).get(f"{keys_at(team)}file/").getvalue().decode("utf-8-sig").splitlines()
     assert [line.split(",")[0] for line in lines] == ["Name", "mine"]
 
 

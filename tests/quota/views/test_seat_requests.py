@@ -213,7 +213,7 @@ def test_the_file_of_requests_has_what_was_asked_and_what_was_given(as_user: AsU
 
     def lines(query: str) -> list[str]:
         answer = client.get(f"/teams/acme/requests/file/?{query}")
-        return [line.replace(asked, "…") for line in answer.getvalue().decode().splitlines()]
+        return [line.replace(asked, "…") for line in answer.getvalue().decode("utf-8-sig").splitlines()]
 
     asked = "2026-06-03T10:02:00+00:00"
     heading = (

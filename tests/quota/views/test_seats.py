@@ -196,7 +196,7 @@ def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
     client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/"
 
     def lines(query: str) -> list[str]:
-        return client.get(f"{url}file/?{query}").getvalue().decode().splitlines()
+        return client.get(f"{url}file/?{query}").getvalue().decode("utf-8-sig").splitlines()
 
     heading = "Seat,Plan,Suspended,Held by,E-mail address,Used,Renews (UTC),Ends (UTC)"
     of_owner = f"1,Max,No,,{scene.owner.user.email},5-hour 10%; Weekly 1%,,"

@@ -213,7 +213,7 @@ def test_the_link_downloads_what_is_shown_as_csv(as_user: AsUser, used: Scene) -
     answer = client.get(url + link.replace("&amp;", "&"))
 
     assert answer.headers["Content-Type"].startswith("text/csv")
-    assert answer.getvalue().decode().splitlines() == [
+    assert answer.getvalue().decode("utf-8-sig").splitlines() == [
         "starts_at,member,calls,amount_nanousd,from_quota_nanousd,from_credits_nanousd,from_balance_nanousd,"
         "overrun_nanousd",
         "2026-06-03T00:00:00Z,mia@example.com,1,30000000,0,30000000,0,0",
