@@ -57,7 +57,10 @@ def _answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         lines,
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store, private",  # as the pages of the same data
+        },
     )
 
 
@@ -108,8 +111,12 @@ def read_in_batches(rows: QuerySet[M, Row], read: Callable[[list[Row]], Iterable
     can read what belongs to it.
     """
     # An error of the database refers to itself, and with it to all that was under way, until the garbage is
+<<<<<<< HEAD
     # collected. The transaction may not last so long: what this thread writes next would be lost in it, or
     # fail.
+=======
+    # collected. The transaction may not last so long: what this thread does next would fail in it or be lost.
+>>>>>>> wt-attack
     with closing(streamed(rows)) as found:
         while batch := list(islice(found, ROWS_AT_ONCE)):
             yield from read(batch)

@@ -10,6 +10,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from tokenplan.kit.problems import UNAVAILABLE
 
 KEY = re.compile(r"[a-z0-9]+")
+SHORTEST = 8  # for Django
 
 
 def may_be_key(text: str) -> bool:
@@ -20,7 +21,7 @@ def may_be_key(text: str) -> bool:
 class SessionStore(db.SessionStore):
     def _validate_session_key(self, key: str | None) -> bool:
         """Whoever comes with another one has no session."""
-        return bool(super()._validate_session_key(key)) and may_be_key(str(key))
+        return key is not None and len(key) >= SHORTEST and may_be_key(key)
 
     def save(self, must_create: bool = False) -> None:
         """Raises what the database raised where it is away. Django takes that for a session that was ended
