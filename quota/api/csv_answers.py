@@ -111,12 +111,7 @@ def read_in_batches(rows: QuerySet[M, Row], read: Callable[[list[Row]], Iterable
     can read what belongs to it.
     """
     # An error of the database refers to itself, and with it to all that was under way, until the garbage is
-<<<<<<< HEAD
-    # collected. The transaction may not last so long: what this thread writes next would be lost in it, or
-    # fail.
-=======
     # collected. The transaction may not last so long: what this thread does next would fail in it or be lost.
->>>>>>> wt-attack
     with closing(streamed(rows)) as found:
         while batch := list(islice(found, ROWS_AT_ONCE)):
             yield from read(batch)
