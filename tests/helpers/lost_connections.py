@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
+import pytest
 import time_machine
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
@@ -123,18 +125,22 @@ class Thread:
 @contextmanager
 def losing(kill: Callable[[], None], *, after: int) -> Iterator[list[int]]:
     """This thread's connection is ended once so many statements have been executed; how many there were."""
-    seen = [0]
+    seen, execute, own = [0], psycopg.Cursor.execute, threading.get_ident()
 
-    def count(execute: Callable[..., Any], *args: Any) -> Any:
+    def counted(cursor: psycopg.Cursor[Any], *args: Any, **more: Any) -> Any:
+        # Also of what is not executed by Django's cursors: statements by hand (quota/hot_path/sql.py).
+        if threading.get_ident() != own or cursor.connection is not connection.connection:
+            return execute(cursor, *args, **more)
         if after == seen[0] == 0:
             kill()
-        result = execute(*args)
+        result = execute(cursor, *args, **more)
         seen[0] += 1
         if seen[0] == after:
             kill()
         return result
 
-    with connection.execute_wrapper(count):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", counted)
         yield seen
 
 

@@ -36,6 +36,7 @@ def most_at_once(client: Client, url: str) -> tuple[int, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_the_file_of_ten_times_as_many_people_takes_no_more_memory(
     as_user: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

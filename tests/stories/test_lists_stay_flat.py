@@ -162,6 +162,7 @@ def test_whatever_can_be_read_of_a_team_or_of_oneself_is_asked_for_below() -> No
     assert set(NOT_ASKED) & {*OF_ONES_OWN} == set()
 
 
+@pytest.mark.slow
 def test_every_list_takes_as_many_queries_of_500_as_of_20(
     as_user: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,7 +130,7 @@ def close(answer: StreamingHttpResponse) -> None:
         release()
 
 
-def test_a_file_for_people_begins_with_the_mark_that_spreadsheets_look_for() -> None:
+def test_a_file_for_people_begins_with_the_mark_by_which_spreadsheets_know_utf_8() -> None:
     answer = csv_file("x.csv", ["名称"], [["é"]])
     assert answer.getvalue() == b"\xef\xbb\xbf" + "名称\r\né\r\n".encode()
     close(answer)

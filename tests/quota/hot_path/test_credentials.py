@@ -34,7 +34,7 @@ def test_a_gateway_is_read_whole() -> None:
 
 
 @pytest.mark.django_db
-def test_a_text_that_is_no_credential_is_looked_up_nowhere() -> None:
+def test_for_a_text_that_is_no_credential_the_database_is_not_asked() -> None:
     with CaptureQueriesContext(connection) as asked:
         assert recognise_gateway(text="garbage", at=T0) is None
     assert len(asked) == 0

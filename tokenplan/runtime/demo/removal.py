@@ -115,7 +115,8 @@ def _lock_out(people: Iterable[User], at: datetime) -> None:
         user.is_active = user.is_staff = user.is_superuser = False
         user.deactivated_at = at
         user.set_unusable_password()
-        save_by_operator(user=user, changed=["is_active", "is_staff", "password"], by=None, at=at)
+        changed = ["is_active", "deactivated_at", "is_staff", "is_superuser", "password"]
+        save_by_operator(user=user, changed=changed, by=None, at=at)
     for invitation in Invitation.objects.open().filter(invited_by__in=people).order_by("pk"):
         revoke(invitation=invitation, at=at, by=None)
     for gateway in demo_gateways().filter(revoked_at=None):
