@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.errors import NoUsableResources, UsageOwed
+from quota.models import Account
 from quota.selectors import roster, seats
 from quota.selectors.attention import Attention, attention
 from quota.services.entitlements import suspend_seat
@@ -16,6 +17,7 @@ from quota.services.notices import send_notices
 from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
 from teams.models import Membership
+from teams.services.memberships import end_membership
 from teams.services.seats import free_seat
 from tests.helpers.factories import (
     CREDIT,
@@ -31,12 +33,13 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
     make_team,
+    owe,
 )
 from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-NOTHING = Attention([], [], 0, [], 0, 0, None)
+NOTHING = Attention([], 0, [], [], 0, [], 0, 0, None, None)
 
 
 @pytest.fixture
@@ -154,6 +157,7 @@ def test_whose_calls_were_refused_for_want_of_a_seat_needs_one(scene: Scene) -> 
     for member in (ann, ben, cem, member_on_a_seat(scene)):
         refuse(scene, member, NoUsableResources())
     refuse(scene, dan, UsageOwed())
+    owe(make_member(scene.team))
     request_seat(membership=ben, plan_code=scene.plan.code, message="", at=T0, by=ben.user)
     assert attention(scene.team, T0).refused == [ann, cem]
     assert attention(scene.team, T0 + 8 * DAY).refused == []
@@ -166,6 +170,36 @@ def test_whose_calls_were_refused_for_want_of_a_seat_needs_one(scene: Scene) -> 
     alone = next(mine for mine in Membership.objects.filter(user=ann.user) if mine.team.is_default)
     refuse(scene, alone, NoUsableResources())
     assert attention(alone.team, T0).refused == []
+
+
+def test_who_owes_is_stopped_by_that_and_is_not_named_again_as_near_a_limit_or_without_a_seat(
+    scene: Scene,
+) -> None:
+    scene.desk.use(100)
+    send_notices(at=T0)
+    without = make_member(scene.team)
+    refuse(scene, without, NoUsableResources())
+    for member in (scene.owner, without, without):
+        owe(member)
+    owe(make_member(make_team()))
+    owe(make_member(scene.team), Account.BALANCE)
+
+    found = attention(scene.team, T0)
+
+    assert [(bar.membership, bar.owed) for bar in found.owing] == [(scene.owner, 1), (without, 2)]
+    assert (found.owing_count, found.near_limit, found.refused) == (2, [], [])
+    assert set(roster.members_of(scene.team, T0, shown="owing")) == {scene.owner, without}
+    assert list(roster.members_of(scene.team, T0, shown="refused")) == []
+    end_membership(membership=without, by=None, at=T0)
+    assert attention(scene.team, T0).owing_count == 1
+
+
+def test_the_list_shows_those_without_a_seat_who_were_refused(scene: Scene) -> None:
+    people = [make_member(scene.team) for _ in range(6)]
+    for member in people:
+        refuse(scene, member, NoUsableResources())
+    assert attention(scene.team, T0).refused == people
+    assert set(roster.members_of(scene.team, T0, shown="refused")) == set(people)
 
 
 def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
@@ -181,6 +215,7 @@ def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
     for _ in range(6):
         member_on_a_seat(scene, uses=90)
         refuse(scene, make_member(scene.team), NoUsableResources())
+        owe(make_member(scene.team))
     send_notices(at=T0 + timedelta(minutes=1))
     assert len(attention(scene.team, T0 + timedelta(minutes=1)).near_limit) == 7
     assert asked() == few
