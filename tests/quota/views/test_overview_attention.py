@@ -57,8 +57,8 @@ def test_who_owes_is_stopped_and_credits_are_the_way_on(team: Team, owner: Clien
     owe(ann(team))
 
     said = (
-        "Needs attention ■ ann@example.com is stopped: $0.000000001 more was used than was paid for. "
-        "The next Credits of the Team pay what is owed first, and calls go on."
+        "Needs attention ■ ann@example.com is stopped because of $0.000000001 that was used "
+        "and is not paid for. The next Credits of the Team pay what is owed first, and calls go on."
     )
     assert f"{said} Buy Credits (for what is owed) Members 3" in read(owner, "/teams/acme/")
     assert f"{said} Ask olivia@example.com to buy Credits. Members 3" in read(admin, "/teams/acme/")
@@ -72,17 +72,17 @@ def test_keys_that_are_refused_for_want_of_api_balance_need_a_top_up(
     assert f"Needs attention {NOTHING}" in read(owner, "/teams/acme/")
     make_api_key(owner_of(team))
 
-    empty = "Needs attention ■ The API balance is empty: calls with API keys are refused."
+    empty = "Needs attention ■ The API balance is empty and calls with API keys are refused."
     assert f"{empty} Top up the API balance Members" in read(owner, "/teams/acme/")
     assert f"{empty} Ask olivia@example.com to top it up. Members" in read(admin, "/teams/acme/")
 
     add_to_balance(team=team, nanousd=USD - 1, source="pi", cause="Bought", at=T0, by=None)
-    low = "Needs attention ▲ The API balance is low: $1.00 left. Top up the API balance Members"
+    low = "Needs attention ▲ The API balance is low: $1.00 left Top up the API balance Members"
     assert low in read(owner, "/teams/acme/")
 
     owe(owner_of(team), Account.BALANCE)
     over = "calls used $0.000000001 more than was there. The next top-up pays that first."
-    assert f"Needs attention ■ API keys are refused: {over} Top up the API balance Members" in read(
+    assert f"Needs attention ■ API keys are refused because {over} Top up the API balance Members" in read(
         owner, "/teams/acme/"
     )
 
