@@ -12,11 +12,14 @@ from quota.errors import NoUsableResources, UsageOwed
 from quota.models import Account
 from quota.selectors import roster, seats
 from quota.selectors.attention import Attention, attention
+from quota.selectors.balance import ApiBalance
+from quota.services.balance import add_to_balance, set_balance_alert
 from quota.services.entitlements import suspend_seat
 from quota.services.notices import send_notices
 from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
 from teams.models import Membership
+from teams.services.api_keys import revoke_api_key
 from teams.services.memberships import end_membership
 from teams.services.seats import free_seat
 from tests.helpers.factories import (
@@ -29,6 +32,7 @@ from tests.helpers.factories import (
     give_credits,
     key_of,
     limits,
+    make_api_key,
     make_member,
     make_scene,
     make_seat,
@@ -200,6 +204,29 @@ def test_the_list_shows_those_without_a_seat_who_were_refused(scene: Scene) -> N
         refuse(scene, member, NoUsableResources())
     assert attention(scene.team, T0).refused == people
     assert set(roster.members_of(scene.team, T0, shown="refused")) == set(people)
+
+
+def test_an_api_balance_is_named_below_its_alert_or_where_keys_have_nothing_to_draw_on(scene: Scene) -> None:
+    def said(at: datetime = T0) -> ApiBalance | None:
+        return attention(scene.team, at).api_balance
+
+    assert said() is None
+    key = make_api_key(scene.owner)
+    assert said() == ApiBalance(0, 0, 0)
+    revoke_api_key(key=key, by=scene.owner.user, at=T0)
+    assert said() is None
+
+    add_to_balance(team=scene.team, nanousd=USD - 1, source="pi", cause="Bought", at=T0, by=None)
+    assert said() == ApiBalance(USD - 1, 0, 0)
+    set_balance_alert(team=scene.team, enabled=False, low_balance_nanousd=USD, at=T0, by=None)
+    assert said() is None
+    set_balance_alert(team=scene.team, enabled=True, low_balance_nanousd=USD - 1, at=T0, by=None)
+    assert said() is None
+
+    owe(scene.owner, Account.BALANCE)
+    assert said() is None
+    make_api_key(scene.owner, "again")
+    assert said() == ApiBalance(USD - 1, 0, 1)
 
 
 def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:

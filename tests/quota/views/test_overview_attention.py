@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +29,7 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.reading import read
+from tokenplan.runtime.folders import ROOT
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -141,6 +143,12 @@ def test_an_auto_top_up_of_who_no_longer_pays_is_said_and_one_that_was_switched_
     order(team, Account.CREDITS)
     AutoTopUp.objects.update(enabled=False, changed_at=T0.replace(year=2027))
     assert NOTHING in read(owner, "/teams/acme/")
+
+
+def test_whatever_is_counted_in_all_is_a_link() -> None:
+    template = (ROOT / "templates/quota/includes/attention.html").read_text()
+    links = re.findall(r"<a .*?</a>", template, re.DOTALL)
+    assert sum(link.count(" in all ") for link in links) == template.count(" in all ") == 4
 
 
 def test_each_count_of_more_than_are_named_leads_to_a_list_of_all_of_them(
