@@ -37,13 +37,13 @@ class OversizedSeat:
 
 @dataclass(frozen=True, slots=True)
 class SmallerPlans:
-    """`seats` are the least used ones, at most five of `count`."""
+    """`seats` are the least used ones, as many as are to be named of `count`."""
 
     seats: list[OversizedSeat]
     count: int
 
 
-def smaller_plans(team: Team, at: datetime) -> SmallerPlans:
+def smaller_plans(team: Team, at: datetime, *, named: int | None = NAMED) -> SmallerPlans:
     """The held seats whose windows of the last three weeks, and those of now, would all have stayed below
     80 % of the next lower plan on sale, from where on a bar says that it is nearly full. Of these a seat that
 
@@ -55,12 +55,12 @@ def smaller_plans(team: Team, at: datetime) -> SmallerPlans:
     Of a rolling window, two neighbouring intervals of its history are taken together: no window across them
     can have held more. Nothing while a payment is overdue or the subscription is to end: no plan can be
     changed then. One statement finds them, among the 500 seats that are used the least by their weeks: so it
-    costs a Team of 5,000 no more.
+    costs a Team of 5,000 no more. All of them are named where `named` is None.
     """
     if not plans_can_change(team):
         return SmallerPlans([], 0)
     values = {"team": team.pk, "at": at, "since": at - COMPARED, "percent": NEARLY_FULL}
-    rows = fetch_all(_OVERSIZED, values | {"weeks": LEAST_WEEKS, "most": MOST_SEATS, "named": NAMED})
+    rows = fetch_all(_OVERSIZED, values | {"weeks": LEAST_WEEKS, "most": MOST_SEATS, "named": named})
     holders = Membership.objects.select_related("user").in_bulk([row["membership_id"] for row in rows])
     seats = [_seat(row, holders[row["membership_id"]]) for row in rows]
     return SmallerPlans(seats, rows[0]["found"] if rows else 0)

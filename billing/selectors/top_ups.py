@@ -10,7 +10,7 @@ from django.db.models import Sum
 from billing.models import AutoTopUp, CreditPurchase, Customer
 from quota.models import Account
 from quota.money import NANOUSD_PER_CREDIT
-from teams.models import Team
+from teams.models import AuditEntry, Team
 
 FAILURES_SHOWN = 3
 State = CreditPurchase.State
@@ -54,6 +54,34 @@ def top_up_state(team: Team, at: datetime, account: Account = Account.CREDITS) -
         card=customer.card if customer else "",
         other_methods=tuple(customer.other_methods) if customer else (),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpTrouble:
+    """Of an auto top-up that does not buy as ordered: its last payments failed, which switched it off after
+    the third (`is_off`), or it is off since who ordered it pays no more, or the Team has another Owner
+    (`is_of_former_payer`).
+    """
+
+    account: str
+    is_off: bool
+    is_of_former_payer: bool
+
+
+def top_up_troubles(team: Team) -> list[TopUpTrouble]:
+    """Until somebody saves the order again, or a payment succeeds. What who pays has switched off is fine."""
+    found = []
+    for order in AutoTopUp.objects.filter(team=team).order_by("-account"):
+        ended = not order.enabled and _was_ended(order)
+        if order.failures or ended:
+            found.append(TopUpTrouble(order.account, not order.enabled, ended))
+    return found
+
+
+def _was_ended(order: AutoTopUp) -> bool:
+    """Did the system switch it off for the sake of who ordered it?"""
+    entries = AuditEntry.objects.for_team(order.team).filter(at__gte=order.changed_at, by=None)
+    return entries.filter(action=f"{order.account}.auto_top_up", details__has_key="ordered_by").exists()
 
 
 def spent_this_month(team: Team, at: datetime, account: Account = Account.CREDITS) -> int:

@@ -15,8 +15,10 @@ from billing.models import PurchasedSeat
 from billing.selectors.overview import overdue_of
 from billing.selectors.seat_offers import SeatOffer, next_plans
 from billing.selectors.seat_offers import seat_offers as offers_of
-from billing.selectors.smaller_plans import SmallerPlans
+from billing.selectors.smaller_plans import OversizedSeat, SmallerPlans
 from billing.selectors.smaller_plans import smaller_plans as smaller_plans_of
+from billing.selectors.top_ups import TopUpTrouble
+from billing.selectors.top_ups import top_up_troubles as troubles_of
 from quota.models import Plan
 from quota.selectors.member_requests import WaitingForSeat
 from quota.selectors.seats import SeatState
@@ -97,6 +99,18 @@ def offer_to(offers: dict[int | None, SeatOffer], one: WaitingForSeat) -> SeatOf
 def smaller_plans(team: Team) -> SmallerPlans:
     """The seats of the Team for which the next lower plan would do, now."""
     return smaller_plans_of(team, timezone.now())
+
+
+@register.filter
+def smaller_plan_of(larger: Mapping[int, OversizedSeat], seat_id: int) -> OversizedSeat | None:
+    """What would do instead of this one; None where it is none of these."""
+    return larger.get(seat_id)
+
+
+@register.simple_tag
+def top_up_troubles(team: Team) -> list[TopUpTrouble]:
+    """The auto top-ups of the Team that failed or were switched off."""
+    return troubles_of(team)
 
 
 @register.simple_tag

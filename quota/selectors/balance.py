@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from quota.models import ApiKeyMonth, CreditGrant, OwedUsage
+from quota.models import ApiKeyMonth, CreditGrant, OwedUsage, TeamCredits
+from quota.selectors.credits import team_credits
 from teams.models import ApiKey, Team
 
 
@@ -33,6 +34,22 @@ def api_balance(team: Team, at: datetime) -> ApiBalance:
         vouchers=lots.exclude(expires_at=None).remaining(),
         owed=OwedUsage.objects.for_team(team).api_balance().left(),
     )
+
+
+def is_low(team: Team, balance: ApiBalance, rules: TeamCredits) -> bool:
+    """Is it below what the Team wants to be warned at? Never where nothing was ever paid in."""
+    if not rules.warns_of_balance or balance.total >= rules.low_api_balance_nanousd:
+        return False
+    return CreditGrant.objects.for_team(team).api_balance().exists()
+
+
+def balance_to_top_up(team: Team, at: datetime) -> ApiBalance | None:
+    """Where it is low, or where the Team's API keys are refused for want of it; else None."""
+    balance = api_balance(team, at)
+    if is_low(team, balance, team_credits(team.pk)):
+        return balance
+    keys = ApiKey.objects.for_team(team).live(at)
+    return balance if (balance.owed or not balance.total) and keys.exists() else None
 
 
 def account_balance(account: str, team_id: int, at: datetime) -> int:

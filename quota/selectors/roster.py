@@ -17,6 +17,7 @@ from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
 from quota.querysets import UsageEventQuerySet
 from quota.selectors.seat_use import idle_holdings, near_limit
+from quota.selectors.stopped import owing, without_seat
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 from teams.querysets import MembershipQuerySet
 
@@ -31,6 +32,8 @@ class Shown(models.TextChoices):
     ON_A_SEAT = "seat", _("On a seat")
     WITHOUT_A_SEAT = "no-seat", _("Without a seat")
     NEAR_LIMIT = "near", _("Near a limit")
+    OWING = "owing", _("Stopped by what they owe")
+    REFUSED = "refused", _("Refused for want of a seat")
     IDLE = "idle", _("Seat not used for 14 days")
     UNUSED_KEY = "unused", _("Whose key was never used")
 
@@ -68,6 +71,12 @@ def members_of(
     members = Membership.objects.for_team(team).live().select_related("user", "team")
     if search:
         members = members.named_like(search)
+    members = _shown(members, team, at, shown)
+    rank = Case(*(When(role=role, then=place) for role, place in ORDER.items()), default=len(ORDER))
+    return members.order_by(rank, "user__email", "pk")
+
+
+def _shown(members: MembershipQuerySet, team: Team, at: datetime, shown: str) -> MembershipQuerySet:
     holdings = SeatHolding.objects.current().filter(membership=OuterRef("pk"))
     used = SubscriptionKey.objects.filter(membership=OuterRef("pk"), last_used_at__isnull=False)
     match shown:
@@ -79,12 +88,15 @@ def members_of(
             members = members.filter(~Exists(holdings))
         case Shown.NEAR_LIMIT:
             members = members.filter(pk__in=[bar.membership.pk for bar in near_limit(team, at)])
+        case Shown.OWING:
+            members = members.filter(pk__in=owing(team).values("pk"))
+        case Shown.REFUSED:
+            members = members.filter(pk__in=[member.pk for member in without_seat(team, at)])
         case Shown.IDLE:
             members = members.filter(Exists(idle_holdings(team, at).filter(membership=OuterRef("pk"))))
         case Shown.UNUSED_KEY:
             members = members.filter(~Exists(used), ~Exists(_charged()))
-    rank = Case(*(When(role=role, then=place) for role, place in ORDER.items()), default=len(ORDER))
-    return members.order_by(rank, "user__email", "pk")
+    return members
 
 
 def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:

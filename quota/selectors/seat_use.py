@@ -21,14 +21,15 @@ MOST_BARS = 500
 
 
 def near_limit(team: Team, at: datetime) -> list[UsageBar]:
-    """The bars with a window from 80 % on, those whose calls are refused first, then the fullest first.
+    """The bars with a window from 80 % on, those whose calls are refused first, then the fullest first. Who
+    owes is stopped by that, and is not among them.
 
     Which seats may be crowded, the sweep that sends notices has noted; how full they are is read now.
     """
     crowded = CrowdedSeat.objects.filter(seat=OuterRef("seat"))
     holdings = SeatHolding.objects.for_team(team).filter(Exists(crowded)).at(at).order_by("pk")
     members = [holding.membership for holding in holdings.select_related("membership__user")[:MOST_BARS]]
-    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEARLY_FULL]
+    bars = [bar for bar in usage_bars(members, at) if _fullest(bar) >= NEARLY_FULL and not bar.owed]
     return sorted(bars, key=lambda bar: (bar.usable, -_fullest(bar), bar.membership.pk))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -58,6 +58,7 @@ class Shown(models.TextChoices):
     HELD = "held", _("Held")
     NEAR_LIMIT = "near", _("Near a limit")
     IDLE = "idle", _("Not used for 14 days")
+    LARGER = "larger", _("Larger than needed")
     SUSPENDED = "suspended", _("Suspended")
     NO_PLAN = "no-plan", _("Without a plan")
 
@@ -73,13 +74,19 @@ class PlanCount:
 
 
 def seats_found(
-    team: Team, at: datetime, *, search: str = "", plan_code: str = "", shown: str = Shown.ALL
+    team: Team,
+    at: datetime,
+    *,
+    search: str = "",
+    plan_code: str = "",
+    shown: str = Shown.ALL,
+    larger: Collection[int] = (),
 ) -> SeatQuerySet:
     """The Team's seats, the highest plan first, then by number: those whose number or holder's name or
-    address has `search` in it, of this plan, and that are `shown`. What is no `Shown` is all of them.
+    address has `search` in it, of this plan, and that are `shown`. What is no `Shown` is all of them. Which
+    are larger than needed the caller knows: `larger` are their ids.
     """
     entitled = Entitlement.objects.filter(seat=OuterRef("pk")).at(at)
-    works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
     held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
     seats = Seat.objects.for_team(team).live()
     if search:
@@ -88,6 +95,17 @@ def seats_found(
         seats = seats.filter(models.Q(number=number) | Exists(held.filter(membership__in=named)))
     if plan_code:
         seats = seats.filter(Exists(entitled.filter(plan__code=plan_code)))
+    seats = _shown(seats, team, at, shown, larger)
+    rank = Subquery(entitled.values("plan__rank")[:1])
+    return seats.annotate(rank=Coalesce(rank, Value(-1))).order_by("-rank", "number")
+
+
+def _shown(
+    seats: SeatQuerySet, team: Team, at: datetime, shown: str, larger: Collection[int]
+) -> SeatQuerySet:
+    entitled = Entitlement.objects.filter(seat=OuterRef("pk")).at(at)
+    works = Entitlement.objects.filter(seat=OuterRef("pk")).working(at)
+    held = SeatHolding.objects.filter(seat=OuterRef("pk")).at(at)
     match shown:
         case Shown.FREE:
             seats = seats.filter(Exists(works), ~Exists(held))
@@ -97,12 +115,13 @@ def seats_found(
             seats = seats.filter(pk__in=[bar.seat_id for bar in near_limit(team, at)])
         case Shown.IDLE:
             seats = seats.filter(Exists(idle_holdings(team, at).filter(seat=OuterRef("pk"))))
+        case Shown.LARGER:
+            seats = seats.filter(pk__in=larger)
         case Shown.SUSPENDED:
             seats = seats.filter(Exists(entitled), ~Exists(works))
         case Shown.NO_PLAN:
             seats = seats.filter(~Exists(entitled))
-    rank = Subquery(entitled.values("plan__rank")[:1])
-    return seats.annotate(rank=Coalesce(rank, Value(-1))).order_by("-rank", "number")
+    return seats
 
 
 def plan_counts(team: Team, at: datetime) -> list[PlanCount]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from quota.forms import BalanceAlertForm
 from quota.models import Account, CreditGrant
-from quota.selectors.balance import api_balance
+from quota.selectors.balance import api_balance, is_low
 from quota.selectors.credits import first_lots, team_credits
 from quota.services.balance import set_balance_alert
 from quota.views.ledger import ledger_of
@@ -29,7 +29,7 @@ def overview(request: TeamRequest) -> HttpResponse:
     context = {
         "balance": balance,
         "rules": rules,
-        "is_low": rules.warns_of_balance and lots.exists() and balance.total < rules.low_api_balance_nanousd,
+        "is_low": is_low(request.team, balance, rules),
         "lots": first_lots(lots, at),
         **ledger_of(request, Account.BALANCE),
     }

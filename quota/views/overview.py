@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
@@ -15,7 +16,7 @@ from quota.selectors.shown_bars import shown_of
 from quota.selectors.usage_series import Group, usage_by
 from quota.views.own_bars import own_bar
 from teams.models import Invitation, Membership, Seat
-from teams.permissions import Right, may
+from teams.permissions import Right, may, who_may
 from teams.views.base import TeamRequest, show, team_page
 
 # Usage may be reported a little ahead of the clock.
@@ -47,6 +48,14 @@ def overview(request: TeamRequest) -> HttpResponse:
             "open_requests": open_requests(request.team),
             "asking": asking(request.team, ASKING_SHOWN),
             "plan_names": plan_names(),
+            "payers": _(" or ").join(_payers(request)),
             "open_invitations": Invitation.objects.for_team(request.team).open().count(),
         }
     return show(request, "quota/team.html", context)
+
+
+def _payers(request: TeamRequest) -> list[str]:
+    """Whom to ask for what has to be bought; nobody where the reader buys."""
+    if may(request.membership, Right.MANAGE_BILLING):
+        return []
+    return who_may(request.team, Right.MANAGE_BILLING)

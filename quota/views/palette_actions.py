@@ -42,9 +42,14 @@ ACTIONS = (
     Action(_("Ask for Credits"), "account-credit-request", Right.USE, unless=Right.MANAGE_BILLING),
     Action(_("Invite people"), "team-invitations", Right.INVITE, of_many=True),
     Action(_("Invite many at once"), "team-invite-many", Right.INVITE, of_many=True),
+    Action(_("Give or move a seat"), "team-seats", Right.ASSIGN_SEAT, of_many=True),
+    Action(_("Answer requests"), "team-requests", Right.ASSIGN_SEAT, of_many=True),
+    Action(_("Say who may use Credits"), "team-credits", Right.SWITCH_CREDITS, of_many=True),
+    Action(_("Change the rules of Credits"), "team-credits-policy", Right.SET_OVERFLOW),
     Action(_("Make an API key"), "team-api-keys", Right.MAKE_API_KEYS),
     Action(_("Buy seats"), "team-billing", Right.MANAGE_BILLING),
     Action(_("Buy Credits"), "team-credits-buy", Right.MANAGE_BILLING),
+    Action(_("Set auto top-up of Credits"), "team-credits-auto-top-up", Right.MANAGE_BILLING),
     Action(_("Top up the API balance"), "team-balance-top-up", Right.MANAGE_BILLING),
 )
 

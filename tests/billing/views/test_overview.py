@@ -114,10 +114,8 @@ def test_an_overdue_payment_says_until_when_seats_work_exactly_as_it_is_enforced
     assert "Needs attention A payment for this Team’s seats is overdue. Pay $90.00" in overview
     admin = make_member(bill.team, role=Role.ADMIN).user
     overview = read(as_user(admin), f"/teams/{bill.team.slug}/")
-    assert (
-        "Needs attention A payment for this Team’s seats is overdue. "
-        "The Owner, and whoever has the Billing right, can pay it." in overview
-    )
+    name = owner_of(bill.team).user.display_name
+    assert f"Needs attention A payment for this Team’s seats is overdue. Ask {name} to pay it." in overview
     assert set(Entitlement.objects.values_list("suspended_at", flat=True)) == {T0 + 6 * DAY}
 
 

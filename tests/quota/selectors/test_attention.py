@@ -9,13 +9,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.errors import NoUsableResources, UsageOwed
+from quota.models import Account
 from quota.selectors import roster, seats
 from quota.selectors.attention import Attention, attention
+from quota.selectors.balance import ApiBalance
+from quota.services.balance import add_to_balance, set_balance_alert
 from quota.services.entitlements import suspend_seat
 from quota.services.notices import send_notices
 from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
 from teams.models import Membership
+from teams.services.api_keys import revoke_api_key
+from teams.services.memberships import end_membership
 from teams.services.seats import free_seat
 from tests.helpers.factories import (
     CREDIT,
@@ -27,16 +32,18 @@ from tests.helpers.factories import (
     give_credits,
     key_of,
     limits,
+    make_api_key,
     make_member,
     make_scene,
     make_seat,
     make_team,
+    owe,
 )
 from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-NOTHING = Attention([], [], 0, [], 0, 0, None)
+NOTHING = Attention([], 0, [], [], 0, [], 0, 0, None, None)
 
 
 @pytest.fixture
@@ -154,6 +161,7 @@ def test_whose_calls_were_refused_for_want_of_a_seat_needs_one(scene: Scene) -> 
     for member in (ann, ben, cem, member_on_a_seat(scene)):
         refuse(scene, member, NoUsableResources())
     refuse(scene, dan, UsageOwed())
+    owe(make_member(scene.team))
     request_seat(membership=ben, plan_code=scene.plan.code, message="", at=T0, by=ben.user)
     assert attention(scene.team, T0).refused == [ann, cem]
     assert attention(scene.team, T0 + 8 * DAY).refused == []
@@ -166,6 +174,59 @@ def test_whose_calls_were_refused_for_want_of_a_seat_needs_one(scene: Scene) -> 
     alone = next(mine for mine in Membership.objects.filter(user=ann.user) if mine.team.is_default)
     refuse(scene, alone, NoUsableResources())
     assert attention(alone.team, T0).refused == []
+
+
+def test_who_owes_is_stopped_by_that_and_is_not_named_again_as_near_a_limit_or_without_a_seat(
+    scene: Scene,
+) -> None:
+    scene.desk.use(100)
+    send_notices(at=T0)
+    without = make_member(scene.team)
+    refuse(scene, without, NoUsableResources())
+    for member in (scene.owner, without, without):
+        owe(member)
+    owe(make_member(make_team()))
+    owe(make_member(scene.team), Account.BALANCE)
+
+    found = attention(scene.team, T0)
+
+    assert [(bar.membership, bar.owed) for bar in found.owing] == [(scene.owner, 1), (without, 2)]
+    assert (found.owing_count, found.near_limit, found.refused) == (2, [], [])
+    assert set(roster.members_of(scene.team, T0, shown="owing")) == {scene.owner, without}
+    assert list(roster.members_of(scene.team, T0, shown="refused")) == []
+    end_membership(membership=without, by=None, at=T0)
+    assert attention(scene.team, T0).owing_count == 1
+
+
+def test_the_list_shows_those_without_a_seat_who_were_refused(scene: Scene) -> None:
+    people = [make_member(scene.team) for _ in range(6)]
+    for member in people:
+        refuse(scene, member, NoUsableResources())
+    assert attention(scene.team, T0).refused == people
+    assert set(roster.members_of(scene.team, T0, shown="refused")) == set(people)
+
+
+def test_an_api_balance_is_named_below_its_alert_or_where_keys_have_nothing_to_draw_on(scene: Scene) -> None:
+    def said(at: datetime = T0) -> ApiBalance | None:
+        return attention(scene.team, at).api_balance
+
+    assert said() is None
+    key = make_api_key(scene.owner)
+    assert said() == ApiBalance(0, 0, 0)
+    revoke_api_key(key=key, by=scene.owner.user, at=T0)
+    assert said() is None
+
+    add_to_balance(team=scene.team, nanousd=USD - 1, source="pi", cause="Bought", at=T0, by=None)
+    assert said() == ApiBalance(USD - 1, 0, 0)
+    set_balance_alert(team=scene.team, enabled=False, low_balance_nanousd=USD, at=T0, by=None)
+    assert said() is None
+    set_balance_alert(team=scene.team, enabled=True, low_balance_nanousd=USD - 1, at=T0, by=None)
+    assert said() is None
+
+    owe(scene.owner, Account.BALANCE)
+    assert said() is None
+    make_api_key(scene.owner, "again")
+    assert said() == ApiBalance(USD - 1, 0, 1)
 
 
 def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
@@ -181,6 +242,7 @@ def test_it_takes_as_many_queries_for_many_as_for_one(scene: Scene) -> None:
     for _ in range(6):
         member_on_a_seat(scene, uses=90)
         refuse(scene, make_member(scene.team), NoUsableResources())
+        owe(make_member(scene.team))
     send_notices(at=T0 + timedelta(minutes=1))
     assert len(attention(scene.team, T0 + timedelta(minutes=1)).near_limit) == 7
     assert asked() == few

@@ -9,18 +9,16 @@ import pytest
 from django.test import Client
 
 from quota.errors import NoUsableResources
-from quota.models import ClosedWindow
 from quota.services.credit_requests import request_credits
 from quota.services.notices import send_notices
 from quota.services.refusals import remember_refusal
 from quota.services.seat_requests import request_seat
-from teams.models import SeatHolding, User
+from teams.models import User
 from teams.services.seats import assign_seat
 from tests.helpers.factories import (
     CREDIT,
     T0,
     USD,
-    WEEK,
     Desk,
     Scene,
     allow_credits,
@@ -34,6 +32,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
+from tests.helpers.oversized import oversized_seats
 from tests.helpers.reading import read, words
 from tests.helpers.stripe_says import Bill, put_on_sale
 
@@ -81,8 +80,12 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
         f"Needs attention ■ {owner} is stopped until 3 Jun, 15:00 UTC: a window is full, and no Credits pay."
         f" 5-hour 100% · Weekly 10% · See the Max seat ({owner}) · Access to Credits ({owner})"
         f" ▲ {ann.user.display_name} is near a limit 5-hour 85% · Weekly 8% · See the Max seat"
+        f" ({ann.user.display_name}) · Give access to Credits ({ann.user.display_name})"
     ) in page
-    assert "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits" in page
+    assert (
+        "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits (Needs attention)"
+        " · Let more people use them"
+    ) in page
     assert "1 seat is free. Give it to somebody" in page
     assert "Nothing:" not in page
 
@@ -161,13 +164,14 @@ def test_who_is_stopped_is_helped_with_one_click_by_who_may(as_user: AsUser) -> 
         page
     )
     assert raised in page.content.decode()
-    assert f"See the Plus seat ({name})" in read(admin, team)
+    asked = f"Ask {owner_of(bill.team).user.display_name} to raise the seat to Max."
+    assert f"See the Plus seat ({name}) · {asked}" in read(admin, team)
     assert "Buy Credits" not in read(admin, team)
     assert "Raise the seat" not in read(admin, team)
 
     give_credits(bill.team, 5 * CREDIT)
     page = admin.get(team)
-    assert f"· Give access to Credits ({name})" in words(page)
+    assert f"· Give access to Credits ({name}) · {asked}" in words(page)
     assert f'href="{team}credits/access/{ann.pk}/">' in page.content.decode()
     assert f"· Raise the seat to Max ({name})" in read(owner, team)
 
@@ -194,7 +198,7 @@ def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsU
 
     page = owner.get(team)
     assert f"{first} has no seat, and calls were refused in the last 7 days." in words(page)
-    assert "6 people in all have no seat and were refused. Buy, upgrade or give up seats" in words(page)
+    assert "6 people in all have no seat and were refused Buy, upgrade or give up seats" in words(page)
     assert last not in words(page)
     assert "Give a seat" not in words(page)
 
@@ -208,29 +212,8 @@ def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsU
 def test_a_seat_that_is_larger_than_its_holder_needs_is_said_with_the_way_to_a_lower_plan(
     as_user: AsUser,
 ) -> None:
-    put_on_sale()
-    bill = Bill()
-    bill.say({"max": 6})
+    bill = oversized_seats(6)
     seats = list(bill.team.seats.order_by("number"))
-    for seat in seats:
-        SeatHolding.objects.create(
-            team=bill.team,
-            seat=seat,
-            membership=make_member(bill.team),
-            started_at=T0 - timedelta(days=30),
-        )
-        for weeks in (1, 2):
-            ClosedWindow.objects.create(
-                team=bill.team,
-                seat=seat,
-                name="week",
-                rule=WEEK.key,
-                starts_at=T0.replace(day=1, hour=0, minute=0) - weeks * WEEK.length,
-                ends_at=T0.replace(day=1, hour=0, minute=0) - (weeks - 1) * WEEK.length,
-                limit_nanousd=99 * USD,
-                used_nanousd=1188 * USD // 100,
-                written_at=T0,
-            )
     admin = make_member(bill.team, role="admin")
     team = f"/teams/{bill.team.slug}/"
     name = seats[0].holdings.get().membership.user.display_name
@@ -242,6 +225,11 @@ def test_a_seat_that_is_larger_than_its_holder_needs_is_said_with_the_way_to_a_l
     move = f'href="{team}billing/change/?kind=move&amp;plan=plus&amp;seats={seats[0].pk}">Move seat 1 to Plus'
     assert move in page.content.decode()
     assert "Move seat 6 to Plus" not in words(page)
-    assert "6 seats in all are larger than their holders need." in words(page)
-    assert said in read(as_user(admin.user), team)
-    assert "Move seat 1" not in read(as_user(admin.user), team)
+    link = f'href="{team}seats/?show=larger">6 seats in all are larger than their holders need</a>'
+    assert link in page.content.decode()
+    assert "to change the plan" not in words(page)
+    asked = read(as_user(admin.user), team)
+    assert said in asked
+    assert "Move seat 1" not in asked
+    owner = owner_of(bill.team).user.display_name
+    assert f"6 seats in all are larger than their holders need Ask {owner} to change the plan." in asked

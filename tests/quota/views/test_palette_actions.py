@@ -18,7 +18,12 @@ OF_ACME = "/teams/acme"
 OWN_KEY = ["/account/keys/acme/", "/account/keys/acme/rotate/"]
 ASKED = ["/account/seat-requests/acme/", "/account/credit-requests/acme/"]
 INVITED = [f"{OF_ACME}/invitations/", f"{OF_ACME}/invitations/many/"]
-BOUGHT = [f"{OF_ACME}/billing/", f"{OF_ACME}/credits/buy/", f"{OF_ACME}/balance/top-up/"]
+RUN = [f"{OF_ACME}/seats/", f"{OF_ACME}/requests/", f"{OF_ACME}/credits/"]
+RULES = [f"{OF_ACME}/credits/policy/"]
+BOUGHT = [
+    *(f"{OF_ACME}/billing/", f"{OF_ACME}/credits/buy/", f"{OF_ACME}/credits/auto-top-up/"),
+    f"{OF_ACME}/balance/top-up/",
+]
 
 
 def found(client: Client, text: str) -> list[str]:
@@ -34,8 +39,8 @@ def in_acme(client: Client) -> list[str]:
 @pytest.mark.parametrize(
     ("role", "actions"),
     [
-        (Role.OWNER, [*OWN_KEY, *INVITED, f"{OF_ACME}/api-keys/", *BOUGHT]),
-        (Role.ADMIN, [*OWN_KEY, *ASKED, *INVITED, f"{OF_ACME}/api-keys/"]),
+        (Role.OWNER, [*OWN_KEY, *INVITED, *RUN, *RULES, f"{OF_ACME}/api-keys/", *BOUGHT]),
+        (Role.ADMIN, [*OWN_KEY, *ASKED, *INVITED, *RUN, f"{OF_ACME}/api-keys/"]),
         (Role.MEMBER, [*OWN_KEY, *ASKED]),
     ],
 )

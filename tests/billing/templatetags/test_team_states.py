@@ -9,12 +9,15 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from billing.models import Subscription
+from billing.templatetags.team_states import dot_of
 from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import suspend_seat
-from quota.templatetags.team_states import dot_of
 from teams.models import Membership, User
+from teams.services.seats import assign_seat
 from tests.helpers.factories import (
     CREDIT,
+    T0,
     USD,
     Scene,
     allow_credits,
@@ -27,8 +30,10 @@ from tests.helpers.factories import (
     make_team,
     make_user,
     owe,
+    owner_of,
 )
 from tests.helpers.page_fixtures import as_user, at_t0
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 __all__ = ["as_user", "at_t0"]
 pytestmark = pytest.mark.django_db
@@ -88,3 +93,30 @@ def test_the_switcher_says_plan_and_state_of_each_team(
     ]
     assert re.findall(r'<span class="team-dot([^"]*)"', items) == ["", " is-fine", ""]
     assert '<span class="switcher-name">Acme</span><span class="visually-hidden">, fine</span>' in html
+
+
+def test_who_pays_sees_that_a_payment_is_overdue_unless_calls_are_stopped(
+    as_user: Callable[[User], Client],
+) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"max": 1})
+    owner = owner_of(bill.team)
+    assign_seat(seat=bill.team.seats.get(), membership=owner, by=None, at=T0)
+    admin = make_member(bill.team, role="admin")
+    page = f"/teams/{bill.team.slug}/"
+
+    def dots(user: User) -> str:
+        return (
+            as_user(user).get(page).content.decode().partition('id="sidebar"')[2].partition("</summary>")[0]
+        )
+
+    assert ", fine</span>" in dots(owner.user)
+    Subscription.objects.update(past_due_since=T0)
+
+    assert '<span class="team-dot is-overdue"' in dots(owner.user)
+    assert ", payment overdue</span>" in dots(owner.user)
+    assert "overdue" not in dots(admin.user)
+    assert dot_of(usage_bar(owner, now()), is_overdue=True) == "overdue"
+    owe(owner)
+    assert dot_of(usage_bar(owner, now()), is_overdue=True) == "stopped"

@@ -1,0 +1,150 @@
+"""The list of a Team's seats: plan, holder, windows, and of which a smaller plan would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.views.seats import PAGE_SIZE
+from quota.services.entitlements import suspend_seat
+from teams.models import User
+from tests.helpers.factories import (
+    T0,
+    make_member,
+    make_plan,
+    make_scene,
+    make_seat,
+    make_team,
+    make_user,
+    owner_of,
+)
+from tests.helpers.oversized import oversized_seats
+from tests.helpers.reading import read
+
+pytestmark = pytest.mark.django_db
+AsUser = Callable[[User], Client]
+
+
+def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
+    scene = make_scene()
+    scene.desk.use(99)
+    free = make_seat(scene.team, make_plan("plus"), ends_at=T0 + timedelta(days=30))
+
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
+
+    assert "Plus 1 seat, 1 free Max 1 seat, 0 free" in page
+    assert f"Seat 1 Max {scene.owner.user.email} 5-hour 10% Weekly 1% no end Move (Seat 1)" in page
+    assert "Seat 2 Plus Free 5-hour 0% Weekly 0% ends 3 Jul 2026 Give (Seat 2)" in page
+    assert free.number == 2
+
+
+def test_a_seat_whose_plan_has_ended_has_none(as_user: AsUser) -> None:
+    scene = make_scene(at=T0 - timedelta(days=31))
+    ended = make_seat(scene.team, scene.plan, ends_at=T0, at=T0 - timedelta(days=31))
+
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/")
+
+    assert f"Seat {ended.number} No plan Free No quota no end Give (Seat 2)" in page
+
+
+def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> None:
+    scene = make_scene()
+    type(scene.owner.user).objects.filter(pk=scene.owner.user.pk).update(email="olivia@example.com")
+    plus = make_plan("plus")
+    make_seat(scene.team, plus, holder=make_member(scene.team, make_user("mia@example.com")))
+    suspended = make_seat(scene.team, plus)
+    suspend_seat(seat=suspended, at=T0, by=None)
+    make_seat(scene.team, plus)
+    make_seat(make_team(), plus)
+    client = as_user(scene.owner.user)
+
+    def found(query: str) -> list[str]:
+        page = client.get(f"/teams/{scene.team.slug}/seats/?{query}").content.decode()
+        return re.findall(r"Seat (\d+)</a></th>", page)
+
+    assert found("") == ["1", "2", "3", "4"]
+    assert found("q=MIA") == ["2"]
+    assert found("q=3") == ["3"]
+    assert found("plan=plus") == ["2", "3", "4"]
+    assert found("plan=nothing&show=nothing") == ["1", "2", "3", "4"]
+    assert found("show=free") == ["4"]
+    assert found("show=held") == ["1", "2"]
+    assert found("show=suspended") == ["3"]
+    assert found("show=no-plan") == []
+    assert "No seat is found." in read(client, f"/teams/{scene.team.slug}/seats/?show=no-plan")
+
+
+def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
+    scene = make_scene()
+    scene.desk.use(99)
+    make_seat(scene.team, make_plan("plus"), ends_at=T0 + timedelta(days=30))
+    suspended = make_seat(scene.team, scene.plan)
+    suspend_seat(seat=suspended, at=T0, by=None)
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/"
+
+    def lines(query: str) -> list[str]:
+        return client.get(f"{url}file/?{query}").getvalue().decode("utf-8-sig").splitlines()
+
+    heading = "Seat,Plan,Suspended,Held by,E-mail address,Used,Renews (UTC),Ends (UTC)"
+    of_owner = f"1,Max,No,,{scene.owner.user.email},5-hour 10%; Weekly 1%,,"
+    assert lines("") == [
+        heading,
+        of_owner,
+        "3,Max,Yes,,,,,",
+        "2,Plus,No,,,5-hour 0%; Weekly 0%,,2026-07-03T10:02:00+00:00",
+    ]
+    assert lines(f"q={scene.owner.user.email}&plan=max&show=held") == [heading, of_owner]
+    link = f'href="{url}file/?plan=max&amp;show=held"'
+    assert link in client.get(f"{url}?plan=max&show=held&page=1").content.decode()
+
+
+def test_many_seats_come_in_pages_of_one_weight_and_as_many_queries(as_user: AsUser) -> None:
+    scene = make_scene()
+    client = as_user(scene.owner.user)
+    url = f"/teams/{scene.team.slug}/seats/"
+    client.get(url)  # the session notes the Team
+
+    def asked() -> tuple[int, str]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(url)
+        return len(queries), answer.content.decode()
+
+    make_seat(scene.team, scene.plan, holder=make_member(scene.team))
+    few, _ = asked()
+    for _number in range(PAGE_SIZE + 3):
+        make_seat(scene.team, scene.plan, holder=make_member(scene.team))
+    many, page = asked()
+    assert many == few
+    assert page.count("</a></th>") == PAGE_SIZE
+    assert len(page.encode()) < 200_000
+
+
+def test_all_seats_that_are_larger_than_needed_are_found_with_the_way_to_the_lower_plan(
+    as_user: AsUser,
+) -> None:
+    bill = oversized_seats(7)
+    calm = bill.team.seats.order_by("number")[6]
+    calm.holdings.update(started_at=T0)
+    admin = make_member(bill.team, role="admin")
+    url = f"/teams/{bill.team.slug}/seats/?show=larger"
+    owner = as_user(owner_of(bill.team).user)
+    first = bill.team.seats.order_by("number")[0]
+
+    page = owner.get(url).content.decode()
+
+    assert re.findall(r"Seat (\d+)</a></th>", page) == ["1", "2", "3", "4", "5", "6"]
+    move = f'/billing/change/?kind=move&amp;plan=plus&amp;seats={first.pk}">Move to Plus</a>'
+    assert f'href="/teams/{bill.team.slug}{move}' in page
+    assert "Seat 1 Max at most 12% used in three weeks Move to Plus" in read(owner, url)
+    said = read(as_user(admin.user), url)
+    assert "Seat 1 Max at most 12% used in three weeks Plus would do" in said
+    assert "Move to Plus" not in said
+    assert "three weeks" not in read(owner, f"/teams/{bill.team.slug}/seats/")
+    lines = owner.get(f"/teams/{bill.team.slug}/seats/file/?show=larger").getvalue().decode().splitlines()
+    assert len(lines) == 1 + 6
