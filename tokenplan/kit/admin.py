@@ -118,7 +118,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         return super().get_search_results(request, queryset, small_letters(search_term))
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+        return request.user.has_perm(right_of(self.model, "change"))
 
     def act(
         self,
@@ -161,6 +161,19 @@ class ReadOnlyAdmin(ModelAdmin[M]):
 def why_and_what(why: str, advice: str | Promise) -> SafeString:
     """A cell of a list, named `why`, that says what is so and, below it, what an operator can do about it."""
     return format_html('{}<br><span class="quiet">{}</span>', why, advice)
+
+
+class RightNeeded(PermissionDenied):
+    """An operator lacks this permission, such as `teams.view_user`; the page says who gives it."""
+
+    def __init__(self, right: str) -> None:
+        super().__init__()
+        self.right = right
+
+
+def right_of(model: type[Model], verb: str) -> str:
+    """The permission to `view`, `add` or `change` such rows."""
+    return f"{model._meta.app_label}.{verb}_{model._meta.model_name}"
 
 
 def operator(request: HttpRequest) -> Any:
@@ -258,8 +271,10 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
 
     def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
         def page(request: HttpRequest, pk: int | UUID) -> HttpResponse:
+            if not self.has_act_permission(request):
+                raise RightNeeded(right_of(self.model, "change"))
             if not self._may(request, verb):
-                raise PermissionDenied
+                raise RightNeeded(verb.right)
             row = self.get_queryset(request).filter(pk=pk).first()
             if row is None:
                 raise Http404
