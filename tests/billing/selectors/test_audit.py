@@ -112,12 +112,12 @@ def test_an_entry_of_before_names_the_seat_as_people_know_it() -> None:
         (
             "account.changed",
             {"changed": "is_staff, groups", "staff": True},
-            "Changed the account Ann: staff status, groups. The operators' pages are open to it.",
+            "Changed the account Ann: operator, groups. The operators' pages are open to it.",
         ),
         (
             "account.changed",
             {"changed": "is_staff", "staff": False},
-            "Changed the account Ann: staff status. The operators' pages are closed to it.",
+            "Changed the account Ann: operator. The operators' pages are closed to it.",
         ),
         ("account.closed", {}, "Closed the account Ann."),
         (
