@@ -23,7 +23,7 @@ from billing.selectors.offers import offers
 from teams.models import User
 from teams.permissions import NAMED
 from tokenplan.kit import problems
-from tokenplan.kit.admin import RightNeeded, right_of
+from tokenplan.kit.pages import RightNeeded, right_of
 from tokenplan.middleware import CONTENT_SECURITY_POLICY
 
 # How the names of Django's pages that show rows end.

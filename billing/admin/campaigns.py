@@ -25,14 +25,12 @@ from tokenplan.kit.admin import (
     ReadOnlyAdmin,
     ReadOnlyInline,
     ReasonForm,
-    RightNeeded,
     Verb,
     VerbsAdmin,
     form_page,
     operator,
-    right_of,
 )
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class InviteeInline(ReadOnlyInline):

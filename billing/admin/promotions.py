@@ -21,16 +21,8 @@ from billing.models import Promotion, PromotionRedemption
 from billing.services.promotions import PromotionAsked, set_terms
 from billing.workflows.promotions import create_promotion, set_promotion_active
 from teams.models import User
-from tokenplan.kit.admin import (
-    ReadOnlyInline,
-    RightNeeded,
-    Verb,
-    VerbsAdmin,
-    form_page,
-    operator,
-    right_of,
-)
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class RedemptionInline(ReadOnlyInline):

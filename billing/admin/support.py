@@ -35,7 +35,8 @@ from quota.money import usd_text
 from quota.selectors.shown_bars import ShownBar
 from quota.views.bars import as_of, parts_of, text_of
 from teams.models import ApiKeyText, Membership, PersonalAccessToken, SubscriptionKey, Team, User
-from tokenplan.kit.admin import RightNeeded, operator, right_of
+from tokenplan.kit.admin import operator
+from tokenplan.kit.pages import RightNeeded, right_of
 from tokenplan.kit.text import searched
 
 M = TypeVar("M", bound=Model)

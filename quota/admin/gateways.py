@@ -28,15 +28,13 @@ from teams.views.proof import ask_first
 from tokenplan.kit.admin import (
     ReadOnlyInline,
     ReasonForm,
-    RightNeeded,
     Verb,
     VerbsAdmin,
     form_page,
     operator,
-    right_of,
     shown_once_page,
 )
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class GatewayForm(ReasonForm):

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.forms import CharField, Form, Media, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,7 +32,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import Refusal
-from tokenplan.kit.pages import attempt_form, sentence
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of, sentence
 
 M = TypeVar("M", bound=Model)
 
@@ -161,19 +160,6 @@ class ReadOnlyAdmin(ModelAdmin[M]):
 def why_and_what(why: str, advice: str | Promise) -> SafeString:
     """A cell of a list, named `why`, that says what is so and, below it, what an operator can do about it."""
     return format_html('{}<br><span class="quiet">{}</span>', why, advice)
-
-
-class RightNeeded(PermissionDenied):
-    """An operator lacks this permission, such as `teams.view_user`; the page says who gives it."""
-
-    def __init__(self, right: str) -> None:
-        super().__init__()
-        self.right = right
-
-
-def right_of(model: type[Model], verb: str) -> str:
-    """The permission to `view`, `add` or `change` such rows."""
-    return f"{model._meta.app_label}.{verb}_{model._meta.model_name}"
 
 
 def operator(request: HttpRequest) -> Any:
