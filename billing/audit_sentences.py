@@ -143,7 +143,24 @@ def _top_up_failed(said: Said) -> str:
     return text % {"reason": said.text("reason")}
 
 
+# Of no Team: operators alone read these.
+_OF_OPERATORS: dict[str, Sentence] = {
+    "campaign.asked": plain(_lazy("Asked Stripe for the invite campaign %(subject)s.")),
+    "campaign.at_stripe": plain(_lazy("The invite campaign %(subject)s is at Stripe.")),
+    "campaign.words_set": plain(_lazy("Set the words of the invite campaign %(subject)s.")),
+    "campaign.ended": plain(_lazy("Ended the invite campaign %(subject)s.")),
+    "invite.link_made": plain(_lazy("Made the invite link %(subject)s.")),
+    "invite.came": plain(_lazy("Came by the invite link %(subject)s.")),
+    "invite.link_blocked": plain(_lazy("Blocked the invite link %(subject)s.")),
+    "promotion.asked": plain(_lazy("Asked Stripe for the promotion code %(subject)s.")),
+    "promotion.terms_set": plain(_lazy("Set the terms of the promotion code %(subject)s.")),
+    "promotion.activated": plain(_lazy("Activated the promotion code %(subject)s.")),
+    "promotion.deactivated": plain(_lazy("Deactivated the promotion code %(subject)s.")),
+    "stripe_event.replayed": plain(_lazy("Replayed the event %(subject)s of Stripe's.")),
+}
+
 SENTENCES: dict[str, Sentence] = {
+    **_OF_OPERATORS,
     "subscription.changed": _subscription,
     "subscription.change_asked": _asked,
     "subscription.change_done": plain(_lazy("Done: %(subject)s.")),

@@ -174,7 +174,26 @@ _OF_LOTS: dict[str, Sentence] = {
     "waived": _waived,
 }
 
+# Of no Team: operators alone read these.
+_OF_OPERATORS: dict[str, Sentence] = {
+    "plan.drafted": plain(_lazy("Drafted %(subject)s.")),
+    "plan.draft_changed": plain(_lazy("Changed the draft %(subject)s.")),
+    "plan.draft_discarded": plain(_lazy("Discarded the draft %(subject)s.")),
+    "plan.published": plain(_lazy("Put %(subject)s on sale.")),
+    "plan.withdrawn": plain(_lazy("Took %(subject)s off sale.")),
+    "gateway.created": plain(_lazy("Made the gateway %(subject)s.")),
+    "gateway.credential_added": plain(_lazy("Gave the gateway %(subject)s a new credential.")),
+    "gateway.credential_ended": plain(_lazy("Ended a credential of the gateway %(subject)s.")),
+    "gateway.limits": plain(_lazy("Set the limits of holds of the gateway %(subject)s.")),
+    "gateway.revoked": plain(_lazy("Revoked the gateway %(subject)s.")),
+    "rate_card.loaded": plain(_lazy("Loaded the rate card %(subject)s.")),
+    "rate_card.withdrawn": plain(_lazy("Withdrew the rate card %(subject)s.")),
+    "quarantine.replayed": plain(_lazy("Replayed from quarantine: %(subject)s.")),
+    "quarantine.written_off": plain(_lazy("Wrote off in quarantine: %(subject)s.")),
+}
+
 SENTENCES: dict[str, Sentence] = {
+    **_OF_OPERATORS,
     "invitation.sent": _invited,
     "api_key.created": _api_key_created,
     "api_key.changed": _api_key_changed,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from teams.models import Role
+from teams.models import Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,89 @@ def _api_key_policy(said: Said) -> str:
     )
 
 
+def _account_changed(said: Said) -> str:
+    fields = [*User._meta.fields, *User._meta.many_to_many]
+    labels = {field.name: str(field.verbose_name) for field in fields}
+    changed = said.text("changed").split(", ") if said.text("changed") else []
+    if not changed:
+        return _("Saved the account %(subject)s as it was.") % {"subject": said.subject}
+    text = _("Changed the account %(subject)s: %(changed)s.") % {
+        "subject": said.subject,
+        "changed": ", ".join(labels.get(name, name) for name in changed),
+    }
+    if "is_staff" not in changed:
+        return text
+    opened = (
+        _("The operators' pages are open to it.")
+        if said.details.get("staff")
+        else _("The operators' pages are closed to it.")
+    )
+    return f"{text} {opened}"
+
+
+def _group_changed(said: Said) -> str:
+    """Rights by their codenames, as superusers find them: `change_user` is `change user`."""
+    rights = said.text("rights").replace("_", " ")
+    if not rights:
+        return _("The group %(subject)s gives no rights.") % {"subject": said.subject}
+    return _("The group %(subject)s gives these rights: %(rights)s.") % {
+        "subject": said.subject,
+        "rights": rights,
+    }
+
+
+def _passkey_added(said: Said) -> str:
+    text = _("Added the passkey “%(name)s” to the account %(subject)s.")
+    return text % {"name": said.text("name"), "subject": said.subject}
+
+
+def _passkey_removed(said: Said) -> str:
+    text = _("Removed the passkey “%(name)s” of the account %(subject)s.")
+    return text % {"name": said.text("name"), "subject": said.subject}
+
+
+def _sessions_ended(said: Said) -> str:
+    count = int(said.details.get("sessions") or 0)
+    text = ngettext(
+        "Signed %(count)s other session of %(subject)s out.",
+        "Signed %(count)s other sessions of %(subject)s out.",
+        count,
+    )
+    return text % {"count": count, "subject": said.subject}
+
+
+def _token_created(said: Said) -> str:
+    text = (
+        _("%(subject)s made an access token that may read and change.")
+        if said.text("scope") == "manage"
+        else _("%(subject)s made an access token that may read.")
+    )
+    return text % {"subject": said.subject}
+
+
+# Of no Team: operators alone read these.
+_OF_ACCOUNTS: dict[str, Sentence] = {
+    "account.changed": _account_changed,
+    "account.closed": plain(_lazy("Closed the account %(subject)s.")),
+    "account.reopened": plain(_lazy("Opened the account %(subject)s again.")),
+    "group.changed": _group_changed,
+    "passkey.added": _passkey_added,
+    "passkey.removed": _passkey_removed,
+    "passkey.codes_made": plain(_lazy("Made new recovery codes for the account %(subject)s.")),
+    "passkey.all_removed": plain(
+        _lazy("Removed all passkeys, the authenticator app and the recovery codes of %(subject)s.")
+    ),
+    "totp.added": plain(_lazy("Added an authenticator app to the account %(subject)s.")),
+    "totp.removed": plain(_lazy("Removed the authenticator app of the account %(subject)s.")),
+    "session.ended": plain(_lazy("Signed a session of %(subject)s out.")),
+    "sessions.ended": _sessions_ended,
+    "access_token.created": _token_created,
+    "access_token.revoked": plain(_lazy("Revoked an access token of %(subject)s.")),
+    "mail.sent_again": plain(_lazy("Sent a mail to %(subject)s again.")),
+}
+
 SENTENCES: dict[str, Sentence] = {
+    **_OF_ACCOUNTS,
     "team.created": plain(_lazy("Created the Team %(subject)s.")),
     "team.renamed": _team_renamed,
     "team.deleted": plain(_lazy("Deleted the Team %(subject)s.")),

@@ -27,6 +27,7 @@ for pattern in sign_in_library.urlpatterns:
         pattern.callback = PROVED[pattern.name](pattern.callback)
 
 handler400 = problems.bad_request
+handler403 = pages.permission_denied
 handler404 = problems.not_found
 handler500 = pages.server_error
 

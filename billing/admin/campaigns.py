@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -31,7 +30,7 @@ from tokenplan.kit.admin import (
     form_page,
     operator,
 )
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class InviteeInline(ReadOnlyInline):
@@ -112,12 +111,12 @@ class InviteCampaignAdmin(VerbsAdmin[InviteCampaign]):
         return row.voucher
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.add_invitecampaign")
+        return request.user.has_perm(right_of(self.model, "add"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Makes a campaign: only one, however often the form is sent."""
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise RightNeeded(right_of(self.model, "add"))
         form = CampaignForm(request.POST if request.method == "POST" else None)
         back = reverse("admin:billing_invitecampaign_changelist")
         if request.method == "POST":

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,7 +22,7 @@ from billing.services.promotions import PromotionAsked, set_terms
 from billing.workflows.promotions import create_promotion, set_promotion_active
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyInline, Verb, VerbsAdmin, form_page, operator
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class RedemptionInline(ReadOnlyInline):
@@ -89,12 +88,12 @@ class PromotionAdmin(VerbsAdmin[Promotion]):
         return row.takes_off
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.add_promotion")
+        return request.user.has_perm(right_of(self.model, "add"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Makes a code: only one, however often the form is sent."""
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise RightNeeded(right_of(self.model, "add"))
         form = PromotionForm(request.POST if request.method == "POST" else None)
         at = timezone.now()
         back = reverse("admin:billing_promotion_changelist")

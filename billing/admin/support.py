@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -36,6 +36,7 @@ from quota.selectors.shown_bars import ShownBar
 from quota.views.bars import as_of, parts_of, text_of
 from teams.models import ApiKeyText, Membership, PersonalAccessToken, SubscriptionKey, Team, User
 from tokenplan.kit.admin import operator
+from tokenplan.kit.pages import RightNeeded, right_of
 from tokenplan.kit.text import searched
 
 M = TypeVar("M", bound=Model)
@@ -67,12 +68,14 @@ def search(request: HttpRequest) -> HttpResponse:
     return _page(request, "search", title=_("Search"), text=text, results=results)
 
 
-def _right_to_see(model: type[Model]) -> str:
-    return f"{model._meta.app_label}.view_{model._meta.model_name}"
-
-
 def _may_see(by: User, model: type[Model]) -> bool:
-    return bool(by.has_perm(_right_to_see(model)))
+    return bool(by.has_perm(right_of(model, "view")))
+
+
+def _require_to_see(request: HttpRequest, *models: type[Model]) -> None:
+    for model in models:
+        if not _may_see(operator(request), model):
+            raise RightNeeded(right_of(model, "view"))
 
 
 def _result(row: Model, by: User) -> Result:
@@ -142,8 +145,7 @@ def bars(request: HttpRequest, pk: int) -> HttpResponse:
     that `of` names, for whoever may see them there. 304 where the browser has them so.
     """
     user, now = _seen(request, User, pk), timezone.now()
-    if not all(_may_see(operator(request), model) for model in (Membership, UsageEvent)):
-        raise PermissionDenied
+    _require_to_see(request, Membership, UsageEvent)
     wanted = parts_of(request)
     members = Membership.objects.live().filter(user=user, pk__in={pk for _kind, pk in wanted})
     found = bars_now(list(members.select_related("team", "user").order_by("pk")), now)
@@ -167,8 +169,7 @@ def team(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _seen(request: HttpRequest, model: type[M], pk: int) -> M:
-    if not operator(request).has_perm(_right_to_see(model)):
-        raise PermissionDenied
+    _require_to_see(request, model)
     return get_object_or_404(model, pk=pk)
 
 

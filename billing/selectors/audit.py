@@ -1,4 +1,4 @@
-"""The audit log of a Team as people read it: a sentence an entry, found by person, kind and day."""
+"""The audit log as people read it: a sentence an entry; that of a Team found by person, kind and day."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ class Line:
 
     entry: AuditEntry
     text: str
+
+    @property
+    def reason(self) -> str:
+        """Why an operator did it, where the sentence does not say that; else ""."""
+        reason = str(self.entry.details.get("reason") or "")
+        return "" if reason in self.text else reason
 
 
 def entries_found(

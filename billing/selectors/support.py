@@ -15,6 +15,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Count, OuterRef, Q, Subquery
 
 from billing.models import Invoice, Payment
+from billing.selectors.audit import Line, lines_of
 from billing.selectors.overview import Overview, overview
 from quota.models import (
     Account,
@@ -189,10 +190,10 @@ class Person:
         return list(Mail.objects.filter(to__in=self._texts).order_by("-pk")[:MOST])
 
     @cached_property
-    def audit(self) -> list[AuditEntry]:
+    def audit(self) -> list[Line]:
         """What was done about the person, or by them."""
         entries = AuditEntry.objects.filter(Q(subject__in=self._texts) | Q(by=self.user))
-        return list(entries.select_related("team", "by").order_by("-at", "-pk")[:MOST])
+        return list(lines_of(entries.select_related("team", "by").order_by("-at", "-pk")[:MOST]))
 
 
 @dataclass(frozen=True)
@@ -285,9 +286,9 @@ class TeamFile:
         return _invoices([self.team.pk])
 
     @cached_property
-    def audit(self) -> list[AuditEntry]:
+    def audit(self) -> list[Line]:
         entries = AuditEntry.objects.for_team(self.team).select_related("by")
-        return list(entries.order_by("-at", "-pk")[:MOST])
+        return list(lines_of(entries.order_by("-at", "-pk")[:MOST]))
 
 
 def _payments(teams: Sequence[int]) -> list[Payment]:

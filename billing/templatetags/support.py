@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from billing.selectors.job_health import job_health
 from billing.selectors.support_lists import Waiting
 from quota.admin.advice import REFUSED, SEE_DETAIL
+from teams.services.mail import subject_of
 
 register = template.Library()
+register.filter(subject_of)
 
 
 @register.filter

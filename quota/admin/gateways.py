@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -35,7 +34,7 @@ from tokenplan.kit.admin import (
     operator,
     shown_once_page,
 )
-from tokenplan.kit.pages import attempt_form
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of
 
 
 class GatewayForm(ReasonForm):
@@ -143,12 +142,12 @@ class GatewayAdmin(VerbsAdmin[Gateway]):
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("quota.add_gateway")
+        return request.user.has_perm(right_of(self.model, "add"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Makes a gateway, and shows its credential: on this answer, and never again."""
         if not self.has_add_permission(request):
-            raise PermissionDenied
+            raise RightNeeded(right_of(self.model, "add"))
         if request.method == "POST" and (asked := ask_first(request)):
             return asked
         form = GatewayForm(None, request.POST or None)

@@ -23,6 +23,7 @@ from quota.models.reservations import LAPSED
 from quota.models.usage import OWN_DRAW
 from quota.money import credits_words, usd_text
 from quota.services.corrections import correct_charge
+from quota.templatetags.guides import meter_name, units_words
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
 
@@ -102,6 +103,19 @@ def _correct(event: UsageEvent, values: Mapping[str, Any], by: User, at: datetim
     return gettext("The charge is undone; %(amount)s are charged instead.") % {"amount": amount}
 
 
+def _used_words(meter: str, quantity: int, price: Mapping[str, Any] | None) -> str:
+    """`Characters: 1,530 at $0.10 for 1,000`."""
+    said = {"meter": meter_name(meter), "used": f"{quantity:,}"}
+    if price is None:
+        return gettext("%(meter)s: %(used)s, not priced") % said
+    said |= {"usd": usd_text(price["nanousd_per_unit"]), "units": units_words(price["unit_size"])}
+    words = gettext("%(meter)s: %(used)s at %(usd)s %(units)s") % said
+    if not price.get("context_over"):
+        return words
+    over = gettext("(input over %(tokens)s tokens)") % {"tokens": f"{price['context_over']:,}"}
+    return f"{words} {over}"
+
+
 @admin.register(UsageEvent)
 class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     pk_converter = "uuid"
@@ -133,8 +147,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         "occurred_at",
         "membership",
         "model",
-        "usage",
-        "priced",
+        "used",
         "amount",
         "quota",
         "credits",
@@ -150,7 +163,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         "key",
         "api_key",
         "agent",
-        "tags",
+        "tagged",
         "gateway",
         "reservation",
         "draw",
@@ -162,22 +175,16 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     def amount(self, event: UsageEvent) -> str:
         return usd_text(event.amount_nanousd)
 
-    @admin.display(description=_("Prices used"))
-    def priced(self, event: UsageEvent) -> str:
+    @admin.display(description=_("Used, and at which prices"))
+    def used(self, event: UsageEvent) -> str:
         """Meter by meter, as on the receipt."""
         prices = {price["meter"]: price for price in event.prices}
-        lines = [
-            gettext("%(meter)s: %(used)s, %(usd)s per %(units)s")
-            % {
-                "meter": meter,
-                "used": f"{quantity:,}",
-                "usd": usd_text(prices[meter]["nanousd_per_unit"]),
-                "units": f"{prices[meter]['unit_size']:,}",
-            }
-            for meter, quantity in sorted(event.usage.items())
-            if meter in prices
-        ]
+        lines = [_used_words(meter, event.usage[meter], prices.get(meter)) for meter in sorted(event.usage)]
         return "; ".join(lines) or "-"
+
+    @admin.display(description=_("tags"))
+    def tagged(self, event: UsageEvent) -> str:
+        return ", ".join(event.tags) or "-"
 
     @admin.display(description=_("From the API balance"))
     def balance(self, event: UsageEvent) -> str:

@@ -51,7 +51,7 @@ def give_voucher(
     by: User | None,
 ) -> CreditGrant:
     """A lot that nobody paid for: it expires, is drawn before what was bought, and is never paid back. A
-    `source` makes one. `reason` stands in the ledger. Raises InvalidValue.
+    `source` makes one. `reason` stands in the ledger and in the audit. Raises InvalidValue.
     """
     _check(nanousd)
     return grant_lot(

@@ -10,7 +10,7 @@ from quota.hot_path.locks import lock_credits
 from quota.models import Account, CreditGrant, CreditLedgerEntry
 from quota.services.owed import pay_what_is_owed
 from teams.models import Team, User
-from teams.services.audit import record
+from teams.services.audit import because, record
 from tokenplan.kit.errors import InvalidValue
 
 
@@ -33,6 +33,7 @@ def grant_lot(
 ) -> CreditGrant:
     """A new lot, which pays at once what is owed to its account; in the caller's transaction. A `source`
     makes one lot: with the same source again, that lot is returned. `expires_at`: None where it never does.
+    Of a voucher, `cause` says why it is given, and the audit has it too.
 
     Raises InvalidValue for an end that has passed, and for a source that granted something else.
     """
@@ -66,7 +67,11 @@ def grant_lot(
             cause=cause or source,
             at=at,
         )
-        details = {**amount_details(account, nanousd), "source": source}
+        details = {
+            **amount_details(account, nanousd),
+            "source": source,
+            **because(cause if lot.is_voucher else ""),
+        }
         action = f"{account}.granted"
         record(team=team, by=by, action=action, subject=f"lot {lot.pk}", details=details, at=at)
         pay_what_is_owed(lot=lot, at=at)

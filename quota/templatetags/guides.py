@@ -65,8 +65,13 @@ def modality_name(modality: str) -> str:
 @register.filter
 def per_units(price: Price) -> str:
     """For how much the price is: `a million`, `each`, `for 1,000`."""
-    if price.unit_size == 1:
+    return units_words(price.unit_size)
+
+
+def units_words(unit_size: int) -> str:
+    """So many units, as a price says them."""
+    if unit_size == 1:
         return _("each")
-    if price.unit_size == 1_000_000:
+    if unit_size == 1_000_000:
         return _("a million")
-    return _("for %(count)s") % {"count": f"{price.unit_size:,}"}
+    return _("for %(count)s") % {"count": f"{unit_size:,}"}

@@ -197,6 +197,24 @@ def _claim(*, at: datetime) -> Mail | None:
     return mail
 
 
+def subject_of(mail: Mail) -> str:
+    """The mail's subject, in the language of whoever asks. What its kind is, where the text is a secret, or
+    the mail is one of an earlier version of the console.
+    """
+    if mail.kind in WITH_SECRET:
+        return gettext("About the account")
+    try:
+        return read_letter(_text(mail, mail.context), base_url=settings.BASE_URL).subject
+    except Exception:  # whatever that version has kept of it, or not: the others are listed
+        return mail.kind.replace("_", " ").capitalize()
+
+
+def _text(mail: Mail, context: Mapping[str, object]) -> str:
+    # Plain text: names appear as they are, not escaped for HTML.
+    template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
+    return template.render(Context({**context, "base_url": settings.BASE_URL}, autoescape=False))
+
+
 def _message(mail: Mail) -> EmailMessage | None:
     """The mail as it is sent, in the language and with the times of its reader; None when its cause is gone:
     it is not sent.
@@ -205,10 +223,8 @@ def _message(mail: Mail) -> EmailMessage | None:
     if secrets is None:
         return None
     context = {**mail.context, **secrets, "base_url": settings.BASE_URL}
-    # Plain text: names appear as they are, not escaped for HTML.
-    template = Engine.get_default().get_template(f"mail/{mail.kind}.txt")
     with as_read_at(mail.to, mail.language):
-        text = template.render(Context(context, autoescape=False)) + _why_it_comes(context)
+        text = _text(mail, context) + _why_it_comes(context)
         letter = read_letter(text, base_url=settings.BASE_URL)
         html = html_of(letter, kind=mail.kind, context=context)
     message_id = f"<mail-{mail.pk}@{urlsplit(settings.BASE_URL).hostname}>"

@@ -17,9 +17,11 @@ from allauth.account.views import BaseReauthenticateView
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.cache import never_cache
 
 from teams.proof import address_for_code, has_recent_proof
@@ -28,6 +30,22 @@ from tokenplan.kit.pages import View
 V = TypeVar("V", bound=Callable[..., HttpResponse])
 
 CODE_STATE = "reauthentication_code"
+
+
+class CannotProve(PermissionDenied):
+    """Whoever has no password and no confirmed address. The page says how to get either: the link that
+    chooses a password is mailed to the address, and confirms it.
+    """
+
+    leads_to = (reverse_lazy("account_reset_password"), _lazy("Have a link mailed to you"))
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "You have no password and no confirmed e-mail address, so you cannot confirm that it is you. "
+                "Choose a password first, by a link that we mail to your address."
+            )
+        )
 
 
 def needs_proof(*methods: str) -> Callable[[View], View]:
@@ -54,7 +72,7 @@ def needs_proof(*methods: str) -> Callable[[View], View]:
 def ask_first(request: HttpRequest) -> HttpResponse | None:
     """Where the person is asked for a proof, after which the request is done; None: there is a recent one.
 
-    Raises PermissionDenied for whoever could give none.
+    Raises CannotProve for whoever could give none.
     """
     return None if has_recent_proof(request, at=timezone.now()) else _ask_for_proof(request)
 
@@ -62,9 +80,7 @@ def ask_first(request: HttpRequest) -> HttpResponse | None:
 def _ask_for_proof(request: HttpRequest) -> HttpResponse:
     ways = get_adapter().get_reauthentication_methods(request.user)
     if not ways:
-        raise PermissionDenied(
-            _("You have no password and no confirmed e-mail address, so you cannot confirm that it is you.")
-        )
+        raise CannotProve
     url: str = ways[0]["url"]
     if any("password" in name for name in request.POST):
         # A password is not kept in the session, so the form is filled in again.
@@ -125,6 +141,8 @@ class ConfirmByCode(BaseReauthenticateView):  # type: ignore[misc]
     template_name = "account/reauthenticate_by_code.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not get_adapter().get_reauthentication_methods(request.user):
+            raise CannotProve
         self.process = CodeByMail.going_on(request)
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
@@ -149,7 +167,7 @@ class ConfirmByCode(BaseReauthenticateView):  # type: ignore[misc]
 
     def form_valid(self, form: ConfirmLoginCodeForm) -> HttpResponse:
         if self.process is None:
-            raise PermissionDenied
+            raise CannotProve
         self.process.abort()  # it is good once
         email = self.process.state["email"]
         record_authentication(

@@ -155,7 +155,8 @@ def say_invoice(
     return Invoice.objects.get(stripe_id=id)
 
 
-def say_promotion(code: str = "SPRING", *, sequence: int | None = None, **other: Any) -> Promotion:
+def promotion_snapshot(code: str = "SPRING", **other: Any) -> PromotionSnapshot:
+    """As Stripe says it: a quarter off, once, unless `other` says more."""
     values: dict[str, Any] = {
         "id": f"promo_{code}",
         "code": code,
@@ -168,6 +169,9 @@ def say_promotion(code: str = "SPRING", *, sequence: int | None = None, **other:
         "max_redemptions": None,
         "expires_at": None,
     }
-    snapshot = PromotionSnapshot(**{**values, **other})
-    apply_promotion(fetched=answered(snapshot, sequence=sequence))
+    return PromotionSnapshot(**{**values, **other})
+
+
+def say_promotion(code: str = "SPRING", *, sequence: int | None = None, **other: Any) -> Promotion:
+    apply_promotion(fetched=answered(promotion_snapshot(code, **other), sequence=sequence))
     return Promotion.objects.get(code=code)

@@ -51,6 +51,7 @@ from tests.keepers.test_tenancy import Scene
 from tokenplan.kit.admin import VerbsAdmin
 
 CONFIRMED = {"confirmed": "yes"}
+REASON = "Ticket 7"
 VERSION: dict[str, Any] = {
     "name": "Plan",
     "agents_min": 4,
@@ -97,7 +98,7 @@ class Desk:
 
     def _complete(self, url: str, values: dict[str, Any]) -> dict[str, Any]:
         """With the hidden fields that the page of the form has."""
-        return {**hidden(self.client.get(url)), "reason": "Ticket 7", **values}
+        return {**hidden(self.client.get(url)), "reason": REASON, **values}
 
     def verbs(self) -> Iterator[Write]:
         yield from self._of_teams()
@@ -136,7 +137,7 @@ class Desk:
         kept = RejectedRow({**row, "occurred_at": T0.isoformat()}, "model_unknown", "why")
         keep_rejected(gateway=gateway, kind=QuarantinedRow.Kind.EVENT, rows=[kept], at=T0)
         yield self.verb(
-            CreditGrant.objects.earliest("pk"), "correct", kind="adjustment", amount="-1", cause="x"
+            CreditGrant.objects.earliest("pk"), "correct", kind="adjustment", amount="-1", cause=REASON
         )
         yield self.verb(OwedUsage.objects.get(membership=self.owner), "waive")
         yield self.verb(gateway, "replace-credential", overlap_hours=2)
@@ -162,7 +163,7 @@ class Desk:
         yield self.verb(sold, "withdraw", **CONFIRMED)
         yield self.verb(draft, "change-draft", **VERSION)
         yield self.verb(draft, "discard")
-        shown = self.client.post(verb_url(draft, "publish"), {"reason": "x"})
+        shown = self.client.post(verb_url(draft, "publish"), {"reason": REASON})
         yield self.verb(draft, "publish", AWAY, **hidden(shown))
 
     def actions(self) -> Iterator[Write]:
@@ -185,7 +186,7 @@ class Desk:
             (Mail.objects.filter(sent_at=None).earliest("pk"), "retry", ""),
         ):
             name = f"{row._meta.app_label}_{row._meta.model_name}_changelist"
-            values = {"action": action, "_selected_action": row.pk, "reason": "Ticket 7"}
+            values = {"action": action, "_selected_action": row.pk, "reason": REASON}
             yield Write(form_call(name, reverse(f"admin:{name}"), values, self.headers), why)
 
     def forms(self) -> Iterator[Write]:
@@ -203,6 +204,7 @@ class Desk:
 
 PROMOTION = {"code": "FIVE", "amount": "5", "duration": "once", "scope": "seats"}
 CAMPAIGN = {
+    "title_en": "Bring a friend",
     "off": "12.5",
     "duration": "once",
     "voucher": "10",

@@ -67,7 +67,7 @@ SAID_TO_SUPPORT = {
     "suspended-of-a-member": "calls are paid from Credits, of which 3,400 are left for Mia.",
     "credits-alone": "Without a seat there is no quota. Calls are paid from Credits: 12,000 are left.",
     "nothing-yet": "There is nothing to spend: no seat with a plan, and no Credits that may be used.",
-    "nothing-yet-for-a-member": "May use 0 of the Team’s 0 Credits",
+    "nothing-yet-for-a-member": "May not use the Team's Credits.",
     "owed": "1,250 Credits ($1.25) more were used than was paid for. Until that is paid, the key is refused.",
     "then": "$0.40 back at Wed 3 Jun, 14:25 UTC · all free by Wed 3 Jun, 19:00 UTC",
     "then-without-a-seat": "The Team had 0 Credits",

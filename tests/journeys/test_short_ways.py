@@ -73,8 +73,12 @@ def test_an_admin_reads_who_asks_for_a_seat_on_one_page_and_gives_it_in_two_clic
     assert asks.holdings.current().exists()
 
 
-def test_an_admin_moves_a_seat_in_two_clicks_from_its_page(
-    browser_page: Page, live_server: LiveServer
+@pytest.mark.parametrize(
+    ("begins", "link"),
+    [("members/{pk}/", "Move the seat to somebody else"), ("members/", "Move ({holder})")],
+)
+def test_a_seat_is_moved_in_two_clicks_from_people_and_from_its_holder_s_page(
+    browser_page: Page, live_server: LiveServer, begins: str, link: str
 ) -> None:
     page, at = browser_page, timezone.now()
     scene = make_scene(at=at - timedelta(hours=1))
@@ -82,8 +86,8 @@ def test_an_admin_moves_a_seat_in_two_clicks_from_its_page(
     arrive(page, live_server.url, scene.owner.user)
     person, main = Counted(page), page.get_by_role("main")
 
-    page.goto(f"{live_server.url}/teams/{scene.team.slug}/members/{scene.owner.pk}/")
-    person.click(main.get_by_role("link", name="Move the seat to somebody else"))
+    page.goto(f"{live_server.url}/teams/{scene.team.slug}/{begins.format(pk=scene.owner.pk)}")
+    person.click(main.get_by_role("link", name=link.format(holder=scene.owner.user.display_name), exact=True))
     person.click(main.get_by_role("button", name="Move to mia@example.com"))
 
     expect(main).to_contain_text("mia@example.com holds Seat 1 now.")
@@ -111,7 +115,7 @@ def test_support_answers_why_somebody_was_charged_on_the_one_page_that_the_recei
     for answer in (
         f"{scene.owner.user.email} in {scene.team.name}",
         "penny",
-        "calls: 300, $0.01 per 1",
+        "Calls: 300 at $0.01 each",
         "$3.00",
         "5-hour: $0.00, then $3.00 of $9.90; weekly: $0.00, then $3.00 of $99.00",
     ):

@@ -5,15 +5,24 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.contrib.admin import ModelAdmin, site
 from django.contrib.auth.models import Group
 from django.db.models import UUIDField
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from teams.models import User
+from billing.services.prices import set_stripe_price_id
+from quota.models import Plan
+from teams.models import AuditEntry, User
 from tests.helpers.admin_urls import change_url
+from tests.helpers.bought import promotion_snapshot
+from tests.helpers.factories import T0
+from tests.helpers.lost_connections import Call
 from tests.helpers.staff import staff
+from tests.helpers.writes import everything, writes_of_newcomers
+from tests.helpers.writes_of_operators import REASON, verbs_of_the_desk, writes_of_operators
+from tests.keepers.test_tenancy import undone
 from tokenplan.kit.admin import VerbsAdmin
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +85,39 @@ def test_an_action_on_rows_asks_for_a_reason_before_it_does_anything() -> None:
 
     assert without == set()
     assert {"teams.subscriptionkey revoke", "quota.creditgrant freeze", "billing.promotion activate"} < asked
+
+
+@time_machine.travel(T0, tick=False)
+def test_the_reason_of_every_act_is_in_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what Stripe is asked for it is there before; of these two, once Stripe has answered."""
+    monkeypatch.setattr("billing.workflows.plans.publish_draft_prices", price_at_stripe)
+    monkeypatch.setattr(
+        "billing.stripe_api.set_promotion_active",
+        lambda _id, *, active: promotion_snapshot("BYHAND", active=active),
+    )
+    scene = everything()
+    list(writes_of_newcomers(scene))  # an invite campaign and a link, to be ended
+    acts = [write.call for write in writes_of_operators(scene)]
+
+    without = {call.name for call in acts if not is_kept(call)}
+
+    assert verbs_of_the_desk() < {call.name for call in acts}
+    assert len(acts) > 45
+    assert without == set()
+
+
+def price_at_stripe(draft: Plan) -> None:
+    for price in draft.prices.all():
+        set_stripe_price_id(price=price, stripe_id=f"price_{price.pk}")
+
+
+def is_kept(call: Call) -> bool:
+    """Whether an entry that is written when it is done says why."""
+    latest = AuditEntry.objects.latest("pk").pk
+    with undone():
+        kind = "application/x-www-form-urlencoded"
+        Client(raise_request_exception=False).generic(
+            call.method, call.url, call.body, content_type=kind, headers=call.headers
+        )
+        written = list(AuditEntry.objects.filter(pk__gt=latest))
+    return any(REASON in str(value) for entry in written for value in entry.details.values())

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.forms import CharField, Form, Media, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,7 +32,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from tokenplan.kit.errors import Refusal
-from tokenplan.kit.pages import attempt_form, sentence
+from tokenplan.kit.pages import RightNeeded, attempt_form, right_of, sentence
 
 M = TypeVar("M", bound=Model)
 
@@ -118,7 +117,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         return super().get_search_results(request, queryset, small_letters(search_term))
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+        return request.user.has_perm(right_of(self.model, "change"))
 
     def act(
         self,
@@ -258,8 +257,10 @@ class VerbsAdmin(ReadOnlyAdmin[M]):
 
     def _page(self, verb: Verb[M]) -> Callable[..., HttpResponseBase]:
         def page(request: HttpRequest, pk: int | UUID) -> HttpResponse:
+            if not self.has_act_permission(request):
+                raise RightNeeded(right_of(self.model, "change"))
             if not self._may(request, verb):
-                raise PermissionDenied
+                raise RightNeeded(verb.right)
             row = self.get_queryset(request).filter(pk=pk).first()
             if row is None:
                 raise Http404

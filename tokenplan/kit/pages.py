@@ -57,6 +57,19 @@ def refusals_as_pages(answer: Callable[[], HttpResponse]) -> HttpResponse:
         raise PermissionDenied(refusal.detail) from refusal
 
 
+class RightNeeded(PermissionDenied):
+    """An operator lacks this permission, such as `teams.view_user`; the page says who gives it."""
+
+    def __init__(self, right: str) -> None:
+        super().__init__()
+        self.right = right
+
+
+def right_of(model: type[Model], verb: str) -> str:
+    """The permission to `view`, `add` or `change` such rows."""
+    return f"{model._meta.app_label}.{verb}_{model._meta.model_name}"
+
+
 def once_a_request(request: HttpRequest, name: str, read: Callable[[], T]) -> T:
     """What was read for this request under this name; it is read now where nobody has before."""
     if not hasattr(request, name):

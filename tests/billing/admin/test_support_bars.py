@@ -101,6 +101,15 @@ def test_the_operator_reads_what_credits_have_paid_and_what_is_owed(scene: Scene
     assert '<rect class="paid"' in answer.content.decode()
 
 
+def test_of_who_may_not_use_credits_it_is_said_and_not_that_it_is_none_of_them(scene: Scene) -> None:
+    give_credits(scene.team, 5000 * CREDIT)
+    member = make_member(scene.team, make_user("mia@example.com"))
+
+    answer = staff(*RIGHTS).get(bars_of(member))
+
+    assert words(answer).startswith("No seat May not use the Team's Credits. ")
+
+
 def test_the_operator_sees_the_same_bar_as_whoever_manages_the_member(scene: Scene) -> None:
     member = make_member(scene.team, make_user("mia@example.com"))
     make_seat(scene.team, scene.plan, holder=member)

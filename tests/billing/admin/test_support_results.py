@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from teams.models import ApiKeyText, SubscriptionKey, User
+from teams.services import accounts, mail, seats
 from tests.helpers.admin_urls import change_url
-from tests.helpers.factories import make_api_key, make_scene, make_seat, make_team
+from tests.helpers.factories import T0, make_api_key, make_scene, make_seat, make_team
 from tests.helpers.reading import read, words
 from tests.helpers.staff import staff
 
@@ -73,3 +74,31 @@ def test_an_api_key_says_its_team_to_those_alone_who_may_see_teams() -> None:
     assert 'href=""' not in bare.content.decode()
     seen = staff("view_apikeytext", "view_team").post(SEARCH, {"q": text.prefix})
     assert seen.headers["Location"] == reverse("support-team", args=[scene.team.pk])
+
+
+def test_mails_and_the_audit_are_said_as_people_read_them() -> None:
+    scene = make_scene()
+    owner, team = scene.owner.user, scene.team
+    mail.queue(kind="member_removed", to=owner.email, context={"team": "A & B"}, dedupe_key="k", at=T0)
+    seats.free_seat(seat=scene.seat, reason="Ticket 7", by=None, at=T0)
+    accounts.deactivate(user=owner, reason="Ticket 8", by=None, at=T0)
+    client = staff(superuser=True)
+
+    person = read(client, reverse("support-person", args=[owner.pk]))
+    file = read(client, reverse("support-team", args=[team.pk]))
+
+    assert f"You are no longer a member of A & B {owner.email} 2026-06-03 10:02 not yet Send again" in person
+    assert f"Closed the account {owner.email}. – the system Ticket 8" in person
+    assert f"Took Seat 1 from {owner.email}. {team.name} the system Ticket 7" in person
+    assert f"Took Seat 1 from {owner.email}. the system Ticket 7" in file
+    assert "seat.freed" not in person + file
+
+
+def test_the_record_of_a_charge_says_what_was_used_at_which_price_in_words() -> None:
+    scene = make_scene()
+    charge = scene.desk.use(530, tags=("release", "night"))
+
+    page = read(staff(superuser=True), change_url(charge))
+
+    assert "Model: penny Used, and at which prices: Calls: 530 at $0.01 each Price: $5.30" in page
+    assert "Tags: release, night" in page

@@ -55,10 +55,26 @@ def test_members_are_listed_with_role_seat_key_and_credits(team: Team, owner: Cl
     page = read(owner, "/teams/acme/members/")
 
     assert (
-        f"mia@example.com since 3 Jun 2026 Member Seat {seat.number} Plus {key.prefix} never used "
-        "May use, up to 5,000 a month" in page
+        f"mia@example.com since 3 Jun 2026 Member Seat {seat.number} Plus Move (mia@example.com) "
+        f"{key.prefix} never used May use, up to 5,000 a month" in page
     )
     assert "Members (2) Invited (0) Requests (0)" in page_with_tabs(owner)
+
+
+def test_who_has_a_seat_leads_to_where_it_is_moved_and_who_has_none_to_where_one_is_given(
+    team: Team, owner: Client
+) -> None:
+    mia = make_member(team, make_user("mia@example.com"))
+    seat = make_seat(team, make_plan("plus"), holder=mia)
+    own = owner_of(team)
+
+    page = owner.get("/teams/acme/members/")
+
+    moves, gives = f"/teams/acme/seats/{seat.pk}/#give", f"/teams/acme/members/{own.pk}/#seat"
+    html = page.content.decode()
+    assert html.count(f'href="{moves}"') == html.count(f'href="{gives}"') == 2  # in the row, and in its menu
+    assert f"None Give a seat ({own.user.email})" in words(page)
+    assert f'<button class="pick" name="member" value="{own.pk}"' in owner.get(moves).content.decode()
 
 
 def page_with_tabs(client: Client) -> str:

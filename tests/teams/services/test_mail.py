@@ -7,6 +7,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from teams.errors import MailNotKept
 from teams.models import AuditEntry, Mail, User
@@ -216,6 +217,29 @@ def test_a_mail_whose_text_was_a_secret_is_not_sent_again(mailoutbox: list[Email
 
     assert Mail.objects.count() == len(mailoutbox) == 1
     assert not AuditEntry.objects.exists()
+
+
+def test_its_subject_is_said_in_the_language_of_whoever_asks() -> None:
+    queue()
+    row = Mail.objects.get()
+    assert mail.subject_of(row) == "You are no longer a member of A & B"
+    with translation.override("zh-hans"):
+        assert mail.subject_of(row) == "您不再是 A & B 的成员"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("account_message", "About the account"),  # its text is a secret
+        ("of_before", "Of before"),  # it has no template any more
+        ("refunded", "Refunded"),  # its context is not what its template needs
+    ],
+)
+def test_a_mail_whose_subject_cannot_be_said_is_called_by_its_kind(kind: str, said: str) -> None:
+    secret = {"subject": "Your code is 12345"} if kind == "account_message" else None
+    mail.queue(kind=kind, to="a@example.com", context={}, secret=secret, dedupe_key="k", at=NOON)
+
+    assert mail.subject_of(Mail.objects.get()) == said
 
 
 def test_the_task_and_the_command_send_what_waits(mailoutbox: list[EmailMessage]) -> None:

@@ -144,9 +144,27 @@ def test_a_code_is_mailed_to_a_confirmed_address_alone(ada: User) -> None:
     EmailAddress.objects.filter(user=ada).update(verified=False)
     client = stolen_session(without_password(ada))
 
-    assert client.get("/account/keys/acme/").status_code == 403
-    assert client.post(CODE_PAGE, {"send": "1"}).status_code == 403
+    refused = [client.get("/account/keys/acme/"), client.post(CODE_PAGE, {"send": "1"})]
+
+    assert [answer.status_code for answer in refused] == [403, 403]
     assert not Mail.objects.exists()
+    for answer in refused:
+        assert (
+            "You have no password and no confirmed e-mail address, so you cannot confirm that it is you. "
+            "Choose a password first, by a link that we mail to your address. Have a link mailed to you"
+        ) in words(answer)
+        assert 'href="/accounts/password/reset/">Have a link mailed to you</a>' in answer.content.decode()
+
+
+def test_the_way_that_whoever_can_prove_nothing_is_shown_leads_to_a_password(ada: User) -> None:
+    EmailAddress.objects.filter(user=ada).update(verified=False)
+    client = stolen_session(without_password(ada))
+
+    client.post("/accounts/password/reset/", {"email": "ada@example.com"})
+
+    assert Mail.objects.get().kind == "reset_password"
+    deliver_due(at=timezone.now())
+    assert mail.outbox[-1].to == ["ada@example.com"]
 
 
 def test_whoever_has_a_password_is_asked_for_it_and_not_for_a_code(ada: User) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from teams.models import User
-from tests.helpers.factories import make_member, make_team, make_user
+from tests.helpers.address_table import PAGES
+from tests.helpers.console_pages import signed_in
+from tests.helpers.factories import make_member, make_team, make_user, owner_of
 from tests.helpers.reading import words
+from tests.keepers.test_tenancy import ask, make_everything
+from tokenplan.pages import permission_denied
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -39,7 +46,39 @@ def test_a_right_one_lacks_is_named(as_user: AsUser) -> None:
     assert answer.status_code == 403
     right = "To see the Team's Credits and API balance, and their ledger, "
     needed = right + "you need to be Owner or Admin of this Team, or have its Billing right."
-    assert needed in words(answer)
+    assert f"{needed} Ask {owner_of(team).user.email}. Go to your account" in words(answer)
+
+
+def test_every_page_of_a_team_that_a_member_may_not_open_names_whom_to_ask() -> None:
+    scene = make_everything()
+    member, owner = signed_in(scene.people["member"]), scene.people["owner"]
+    refused = {
+        (name, method)
+        for name, address in PAGES.items()
+        for method, roles in address.methods.items()
+        if "member" not in roles
+    }
+
+    without = {
+        (name, method)
+        for name, method in refused
+        if "you need to be Owner" not in (page := words(ask(member, method, scene.url(name))))
+        or not re.search(rf"Ask {owner.display_name}( or [^.]+)?\.", page)
+    }
+
+    assert len(refused) > 60
+    assert without == set()
+
+
+def test_what_says_nothing_itself_is_refused_with_whom_to_ask() -> None:
+    request = RequestFactory().get("/somewhere/")
+    request.user = AnonymousUser()
+
+    answer = permission_denied(request, PermissionDenied())
+
+    assert answer.status_code == 403
+    said = "Your account may not do this. In a Team, ask its Owner; otherwise ask whoever runs this console."
+    assert said in words(answer)
 
 
 def test_a_form_without_its_token_changes_nothing() -> None:

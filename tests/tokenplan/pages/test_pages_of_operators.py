@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from teams.models import User
-from tests.helpers.factories import make_user
+from teams.services.accounts import deactivate
+from tests.helpers.factories import T0, make_user
 from tests.helpers.reading import words
+from tests.helpers.staff import staff
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
@@ -77,8 +80,67 @@ def test_a_stolen_session_of_an_operator_guesses_no_password_there_either(operat
     assert operator.check_password(PASSWORD)
 
 
-def test_whoever_is_no_operator_is_refused_and_not_asked_again() -> None:
+def test_whoever_is_no_operator_is_refused_with_whom_to_ask_and_not_asked_again(operator: User) -> None:
     client = Client()
     client.force_login(make_user())
 
-    assert client.get("/admin/", follow=True).status_code == 403
+    answer = client.get("/admin/", follow=True)
+
+    assert answer.status_code == 403
+    assert (
+        "These pages are for the operators of this console. About your Team, ask its Owner. "
+        "If your work is to operate it, ask whoever runs it to make you an operator. Go to your account"
+    ) in words(answer)
+    assert operator.email not in answer.content.decode()
+
+
+def refused(client: Client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 403
+    return words(answer).removeprefix("You are not allowed to do this ").removesuffix(" Go to your account")
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("/admin/teams/user/", "Can view user"),
+        ("/admin/support/people/1/", "Can view user"),
+        ("/admin/support/people/1/bars/", "Can view user"),
+        ("/admin/support/teams/1/", "Can view Team"),
+        ("/admin/teams/team/1/grant-seat/", "Can change Team"),
+        ("/admin/teams/user/1/remove-passkeys/", "Can change user"),
+        ("/admin/quota/gateway/add/", "Can add gateway"),
+        ("/admin/billing/promotion/add/", "Can add promotion"),
+        ("/admin/billing/invitecampaign/add/", "Can add invite campaign"),
+    ],
+)
+def test_staff_without_a_right_read_which_it_is_and_who_gives_it(
+    operator: User, url: str, right: str
+) -> None:
+    assert refused(staff(), url) == f"You need the right “{right}” for this. Ask root@example.com for it."
+
+
+def test_the_right_that_a_verb_asks_for_beside_that_to_its_rows_is_named_too(operator: User) -> None:
+    assert refused(staff("change_user"), "/admin/teams/user/1/remove-passkeys/") == (
+        "You need the right “Can change authenticator” for this. Ask root@example.com for it."
+    )
+
+
+def test_staff_read_which_group_has_the_right(operator: User) -> None:
+    group = Group.objects.create(name="Support")
+    group.permissions.add(Permission.objects.get(codename="view_user"))
+    deactivate(user=User.objects.create_superuser("gone@example.com", PASSWORD), by=None, at=T0)
+
+    assert refused(staff(), "/admin/teams/user/") == (
+        "You need the right “Can view user” for this, which the group Support has. "
+        "Ask root@example.com to put you into it."
+    )
+
+
+def test_what_no_right_gives_names_the_superusers_and_to_them_says_so(operator: User) -> None:
+    assert refused(staff(), "/admin/auth/group/add/") == (
+        "Only superusers do this, if anybody. Ask root@example.com."
+    )
+    assert refused(staff(superuser=True), "/admin/teams/team/add/") == (
+        "Nobody does this by hand, not even a superuser."
+    )
