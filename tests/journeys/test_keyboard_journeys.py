@@ -82,7 +82,7 @@ def test_an_owner_invites_and_the_invited_signs_in_and_joins(
     page.wait_for_url("**/invitations/")
     type_into(page, "E-mail address", "mia@example.com")
     press(page, page.get_by_role("button", name="Invite", exact=True))
-    expect(page.get_by_role("status")).to_contain_text("mia@example.com is invited.")
+    expect(page.get_by_role("status").first).to_contain_text("mia@example.com is invited.")
     join = url + path_of(last_link())
 
     page.context.clear_cookies()

@@ -37,7 +37,8 @@ def in_one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     keep_partitions(at=T0 - LATE)
     forget_statistics()
     with connection.cursor() as cursor:  # it may take small tables whole
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
 
 
 def report(scene: Scene, *moments: datetime) -> None:
