@@ -44,7 +44,11 @@ def bars(request: PersonRequest) -> HttpResponse:
     found = [(kind, shown[pk]) for kind, pk in parts if pk in shown]
     known = [figures_of(kind, bar, zone) or _part(kind, bar) for kind, bar in found]
     tag = tag_of(known, get_language(), zone)
-    return as_of(request, (_part(kind, bar) for kind, bar in found), at, tag=tag)
+    texts = (
+        one if isinstance(one, str) else _part(kind, bar)
+        for one, (kind, bar) in zip(known, found, strict=True)
+    )
+    return as_of(request, texts, at, tag=tag)
 
 
 def parts_of(request: HttpRequest) -> list[tuple[str, int]]:
