@@ -18,6 +18,7 @@ from quota.selectors.member_requests import plan_names
 from teams.audit_sentences import Said, Sentence
 from teams.models import AuditEntry, Seat, Team
 from teams.querysets import AuditEntryQuerySet
+from tokenplan.kit.reach import between
 
 SENTENCES: dict[str, Sentence] = {
     **teams.audit_sentences.SENTENCES,
@@ -81,11 +82,7 @@ def entries_found(
         found = found.filter(
             Q.create([("action__startswith", f"{subject}.") for subject in subjects], connector=Q.OR)
         )
-    if since is not None:
-        found = found.filter(at__gte=since)
-    if until is not None:
-        found = found.filter(at__lt=until)
-    return found
+    return between(found, "at", since, until)
 
 
 def lines_of(entries: Iterable[AuditEntry], *, numbers: dict[int, int] | None = None) -> Iterator[Line]:

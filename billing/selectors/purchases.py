@@ -9,6 +9,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from billing.models import CreditPurchase, Invoice, Payment
 from quota.models import Account
 from teams.models import Team
+from tokenplan.kit.reach import between
 
 
 def purchases_of(team: Team, account: Account = Account.CREDITS) -> QuerySet[CreditPurchase]:
@@ -44,8 +45,4 @@ def purchases_found(
     found = purchases_of(team, account)
     if state:
         found = found.filter(state=state)
-    if since is not None:
-        found = found.filter(created_at__gte=since)
-    if until is not None:
-        found = found.filter(created_at__lt=until)
-    return found
+    return between(found, "created_at", since, until)

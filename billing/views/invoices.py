@@ -12,6 +12,7 @@ from quota.api.csv_answers import csv_file, moment_cell, usd_cell
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
 from tokenplan.kit.pages import asked_of, page_of
+from tokenplan.kit.reach import between
 from tokenplan.kit.transactions import streamed
 
 INVOICES_PAGE = 12
@@ -54,8 +55,4 @@ def _asked(request: TeamRequest) -> tuple[InvoicesFilterForm, InvoiceQuerySet]:
     found = Invoice.objects.for_team(request.team).shown()
     if state := form.cleaned_data.get("state"):
         found = found.filter(status=state)
-    if since is not None:
-        found = found.filter(created_at__gte=since)
-    if until is not None:
-        found = found.filter(created_at__lt=until)
-    return form, found
+    return form, between(found, "created_at", since, until)

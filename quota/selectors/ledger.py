@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from quota.models import Account, CreditLedgerEntry
 from quota.querysets import CreditLedgerQuerySet
 from teams.models import Membership, Team
+from tokenplan.kit.reach import between
 
 # What people call each kind: what is given is a lot too, and nobody bought it.
 KINDS = {**dict(CreditLedgerEntry.Kind.choices), CreditLedgerEntry.Kind.PURCHASE.value: _("Added")}
@@ -44,9 +45,4 @@ class LedgerFilter:
         return found.select_related("membership__user", "by")
 
     def _of_days(self, team: Team) -> CreditLedgerQuerySet:
-        found = CreditLedgerEntry.objects.for_team(team)
-        if self.since is not None:
-            found = found.filter(at__gte=self.since)
-        if self.until is not None:
-            found = found.filter(at__lt=self.until)
-        return found
+        return between(CreditLedgerEntry.objects.for_team(team), "at", self.since, self.until)

@@ -10,6 +10,7 @@ from django.db.models import Sum
 from quota.models import RefusalCount, RefusedCall
 from quota.querysets import RefusedCallQuerySet
 from teams.models import Membership, SubscriptionKey
+from tokenplan.kit.reach import between
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,4 @@ def calls_found(
         calls = calls.filter(code=code)
     if model:
         calls = calls.filter(model__icontains=model)
-    if since is not None:
-        calls = calls.filter(at__gte=since)
-    if until is not None:
-        calls = calls.filter(at__lt=until)
-    return calls
+    return between(calls, "at", since, until)

@@ -1,14 +1,25 @@
-"""How far back one page of a list looks for the few rows that it shows."""
+"""Of which moments a list shows rows, and how far back one page of it looks for the few that it shows."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
+Rows = TypeVar("Rows", bound=QuerySet[Any, Any])
+
 # So many rows are read for a page at most, however few of them it shows.
 READ_AT_MOST = 20_000
+
+
+def between(rows: Rows, moment: str, since: datetime | None, until: datetime | None) -> Rows:
+    """Those of the rows whose `moment` is not before `since` and is before `until`; None is no bound."""
+    if since is not None:
+        rows = rows.filter(**{f"{moment}__gte": since})
+    if until is not None:
+        rows = rows.filter(**{f"{moment}__lt": until})
+    return rows
 
 
 def reach_of(rows: QuerySet[Any, Any], moment: str) -> datetime | None:
