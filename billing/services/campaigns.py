@@ -14,7 +14,7 @@ from billing.models import InviteCampaign, Promotion
 from teams.models import User
 from teams.services.audit import Details, because, record
 from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.transactions import one_transaction, refused_by
+from tokenplan.kit.transactions import one_transaction, refused_by, write_alone
 
 Words = Mapping[str, Mapping[str, str]]
 MOST_DAYS = 3650
@@ -42,6 +42,7 @@ def ask_campaign(
     """The campaign, which is in force once Stripe knows its discount; the same request again gives the same
     one. Raises InvalidValue, and CampaignOverlaps where another one is in force at some moment of it.
     """
+    write_alone(InviteCampaign)
     known = InviteCampaign.objects.filter(pk=request).select_related("promotion").first()
     if known is not None:
         return known

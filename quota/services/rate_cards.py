@@ -8,7 +8,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from quota.errors import RateCardInForce, RateCardInvalid, RateCardWithdrawn
@@ -17,7 +16,7 @@ from quota.pricing import DEFAULT_HOLD
 from quota.rate_card_lists import RateCardList, read_rate_card_list
 from teams.models import User
 from teams.services.audit import Details, because, record
-from tokenplan.kit.transactions import one_transaction
+from tokenplan.kit.transactions import one_transaction, write_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def load_rate_card(
     the first card may begin in the past: a later one would price anew what was charged by another. Raises
     RateCardInvalid, naming the line, for a list that cannot be used; nothing of it is kept.
     """
-    _one_at_a_time()
+    write_alone(RateCard)
     proposed = proposed_card(text=text, effective_from=effective_from, at=at)
     if proposed.before and proposed.is_loaded:
         return proposed.before, False
@@ -95,7 +94,7 @@ def withdraw_rate_card(*, card: RateCard, reason: str = "", at: datetime, by: Us
 
     Raises RateCardInForce from its moment on, and RateCardWithdrawn the second time.
     """
-    _one_at_a_time()
+    write_alone(RateCard)
     card.refresh_from_db()
     if card.withdrawn_at is not None:
         raise RateCardWithdrawn
@@ -105,9 +104,3 @@ def withdraw_rate_card(*, card: RateCard, reason: str = "", at: datetime, by: Us
     card.save(update_fields=["withdrawn_at"])
     details: Details = {"effective_from": card.effective_from.isoformat(), **because(reason)}
     record(team=None, by=by, action="rate_card.withdrawn", subject=str(card), details=details, at=at)
-
-
-def _one_at_a_time() -> None:
-    """Two first cards at once would not see each other. Calls, which only read cards, do not wait."""
-    with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE quota_ratecard IN SHARE ROW EXCLUSIVE MODE")

@@ -54,6 +54,15 @@ def one_transaction(
         yield
 
 
+def write_alone(model: type[Model]) -> None:
+    """Until the transaction ends nobody else writes to this table; whoever only reads it does not wait. For
+    tables that are written rarely, where two new rows may be wrong together: they would not see each other,
+    and by an exclusion constraint each would wait for the other, which is a deadlock.
+    """
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {model._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+
+
 # Rows that are in memory at once, where all of a query are read.
 ROWS_AT_ONCE = 1000
 
