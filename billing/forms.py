@@ -18,13 +18,16 @@ from billing.selectors.change_requests import KINDS, change_request
 from billing.selectors.offers import Offer, months_free
 from quota.forms import AmountField, CreditsField, DaysForm, UsdField
 from quota.money import usd_text
+from tokenplan.kit.pages import SearchField
 
 
 class AuditFilterForm(DaysForm):
     """Which entries of the audit log are shown; left out, all of them."""
 
-    q = forms.CharField(max_length=100, required=False, widget=forms.TextInput(attrs={"type": "search"}))
-    kind = forms.ChoiceField(choices=Kind.choices, required=False)
+    field_order = ("q", "kind")
+
+    q = SearchField(label=_("Person"))
+    kind = forms.ChoiceField(label=_("About"), choices=Kind.choices, required=False)
 
 
 class PurchasesFilterForm(DaysForm):

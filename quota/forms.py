@@ -15,10 +15,12 @@ from django.utils.translation import ngettext
 from quota.invitation_lines import MOST_LINES
 from quota.models import CreditRequest, Plan
 from quota.money import credits_text, nanousd_from_credits, nanousd_from_usd, usd_text
+from quota.selectors.bulk_actions import Shown as ShownLines
 from quota.selectors.seats import PlanCount
 from quota.services.seat_requests import MAX_MESSAGE
 from teams.models import Role
 from teams.services.invitations import Promise
+from tokenplan.kit.pages import FilterForm, SearchField
 
 
 class AmountField(forms.CharField):
@@ -288,7 +290,7 @@ class DayField(forms.DateField):
         super().__init__(validators=within, widget=widget, **kwargs)
 
 
-class DaysForm(forms.Form):
+class DaysForm(FilterForm):
     """Which rows of a list are shown, by two days in UTC, both included; left out, of all days."""
 
     start = DayField(label=_("From"), required=False)
@@ -301,10 +303,18 @@ class DaysForm(forms.Form):
         start, end = self.cleaned_data.get("start"), self.cleaned_data.get("end")
         return midnight(start) if start else None, midnight(end) + timedelta(days=1) if end else None
 
-    @property
-    def is_filtered(self) -> bool:
-        """Is less than the whole list asked for?"""
-        return any(self.cleaned_data.values())
+
+class LinesFilterForm(FilterForm):
+    """Which lines of a bulk action are shown."""
+
+    q = SearchField(label=_("Person"))
+    show = forms.ChoiceField(label=_("Show"), choices=ShownLines.choices, required=False)
+
+
+class AccessFilterForm(FilterForm):
+    """Of whom the access to Credits is shown."""
+
+    q = SearchField(label=_("Name or e-mail address"))
 
 
 class NewApiKeyForm(ApiKeyForm):

@@ -15,6 +15,7 @@ from quota.forms import DayField, DaysForm, midnight
 from quota.selectors.ledger import KINDS
 from quota.selectors.usage_filter import Payer
 from quota.selectors.usage_series import Group
+from tokenplan.kit.pages import SearchField
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -47,6 +48,8 @@ class ChargesForm(forms.Form):
         """Without a range it is of the last 30 days. Members are asked for in a Team's usage alone."""
         usual = {} if "start" in data or "end" in data else {"start": today - DAYS_SHOWN, "end": today}
         super().__init__(data.dict() | usual)
+        for name in ("model", "modality"):
+            self.offer(name, [])
         if not of_team:
             del self.fields["member"]
 
@@ -79,7 +82,7 @@ class ChargesForm(forms.Form):
     def offer(self, name: str, choices: Iterable[tuple[str, str]]) -> None:
         """What can be chosen of a field, beside everything and what has been chosen already."""
         offered = dict(choices)
-        if chosen := self.cleaned_data[name]:
+        if chosen := self.data.get(name, "").strip():
             offered.setdefault(chosen, chosen)
         self.fields[name].widget.choices = [("", gettext("All")), *sorted(offered.items())]
 
@@ -150,8 +153,10 @@ class UsageForm(ChargesForm):
 class RefusedForm(DaysForm):
     """Which of one's refused calls are shown; left out, all of them."""
 
-    reason = forms.ChoiceField(required=False)
-    model = forms.CharField(max_length=100, required=False, widget=forms.TextInput(attrs={"type": "search"}))
+    field_order = ("reason", "model")
+
+    reason = forms.ChoiceField(label=_("Why"), required=False)
+    model = SearchField(label=_("Model"))
 
     def __init__(self, data: QueryDict, reasons: Iterable[tuple[str, StrOrPromise]]) -> None:
         """`reasons` that occur: the code of each, and what it means."""

@@ -128,9 +128,12 @@ function runway(canvas, table) {
 }
 
 const kinds = { stacks, runway };
-for (const place of document.querySelectorAll("[data-chart]")) {
-  place.hidden = false;
+// Each chart with what gives its options the colours of the theme, by its canvas.
+const drawn = new Map();
+function draw(place) {
   const canvas = place.querySelector("canvas");
+  if (drawn.has(canvas)) return;
+  place.hidden = false;
   const { paint, ...config } = kinds[place.dataset.chart](canvas, document.querySelector(place.dataset.table));
   const dress = (options) => {
     paint();
@@ -141,11 +144,24 @@ for (const place of document.querySelectorAll("[data-chart]")) {
     }
   };
   dress(config.options);
-  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-  const chart = new Chart(canvas, config);
-  // Another theme, other colours.
-  new MutationObserver(() => {
+  drawn.set(canvas, { chart: new Chart(canvas, config), dress });
+}
+function drawAll() {
+  for (const [canvas, { chart }] of drawn) {
+    if (canvas.isConnected) continue;
+    chart.destroy();
+    drawn.delete(canvas);
+  }
+  for (const place of document.querySelectorAll("[data-chart]")) draw(place);
+}
+Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+drawAll();
+// What is filtered by comes with a table of its own.
+document.addEventListener("htmx:afterSwap", drawAll);
+// Another theme, other colours.
+new MutationObserver(() => {
+  for (const { chart, dress } of drawn.values()) {
     dress(chart.options);
     chart.update("none");
-  }).observe(root, { attributes: true, attributeFilter: ["data-bs-theme"] });
-}
+  }
+}).observe(root, { attributes: true, attributeFilter: ["data-bs-theme"] });

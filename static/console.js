@@ -89,6 +89,11 @@ const showAll = () => {
 document.addEventListener("htmx:afterSwap", showAll);
 showAll();
 
+// What comes anew with a list, such as the choices of a filter, leaves the field alone that somebody is at.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (detail.target === document.activeElement) detail.shouldSwap = false;
+});
+
 // Of many Teams, those whose names have these letters.
 for (const input of document.querySelectorAll("[data-filter]")) {
   input.hidden = false;

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import models
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import gettext_noop
 
 from quota.models import BulkAction, BulkLine
-from teams.models import Team
+from teams.models import Membership, Team
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.stored_texts import Pattern, said_again
 
@@ -50,6 +52,15 @@ PATTERNS: list[Pattern] = [
 ]
 
 
+class Shown(models.TextChoices):
+    """Which lines a list shows."""
+
+    ALL = "", _lazy("All lines")
+    DONE = "done", _lazy("Done")
+    REFUSED = "refused", _lazy("Refused")
+    LEFT = "left", _lazy("Not tried")
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """In lines. `left` are not worked: to be worked, or left out since it was stopped."""
@@ -70,10 +81,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`name` is whom a line is about; `done` is None for one that is not worked."""
+    """`name` is whom a line is about; `email` is "" where an invitation has no address that can be read;
+    `done` is None for one that is not worked.
+    """
 
     place: int
     name: str
+    email: str
     done: bool | None
     text: str
 
@@ -95,14 +109,27 @@ def progress_of(action: BulkAction) -> Progress:
     return Progress(done=counts["yes"], refused=counts["no"], left=counts["not_yet"])
 
 
-def lines_of(action: BulkAction, *, refused: bool = False) -> QuerySet[BulkLine]:
-    """In their order; or those alone that were refused."""
+def lines_of(action: BulkAction, *, search: str = "", shown: str = Shown.ALL) -> QuerySet[BulkLine]:
+    """In their order: those about somebody with this text in name or address, or in what was typed, in any
+    case, and of these the ones that are `shown`. What is no `Shown` is all of them.
+    """
     lines = action.lines.select_related("membership__user").order_by("place")
-    return lines.filter(done=False) if refused else lines
+    if search:
+        about = Membership.objects.for_team(action.team).named_like(search).values("pk")
+        lines = lines.filter(Q(membership__in=about) | Q(asked__text__icontains=search))
+    match shown:
+        case Shown.DONE:
+            lines = lines.filter(done=True)
+        case Shown.REFUSED:
+            lines = lines.filter(done=False)
+        case Shown.LEFT:
+            lines = lines.filter(done=None)
+    return lines
 
 
 def result_of(line: BulkLine) -> Result:
     """In the reader's words."""
     asked = line.asked or {}
-    name = line.membership.user.display_name if line.membership else asked["email"] or asked["text"]
-    return Result(line.place, name, line.done, said_again(line.text, PATTERNS))
+    email = line.membership.user.email if line.membership else asked["email"]
+    name = line.membership.user.display_name if line.membership else email or asked["text"]
+    return Result(line.place, name, email, line.done, said_again(line.text, PATTERNS))

@@ -42,11 +42,13 @@ def api_keys(request: TeamRequest) -> HttpResponse:
         )
         if made:
             return redirect("team-api-key-show", request.team.slug, made.value.pk)
-    page = page_of(_found(request, at), request, moment="created_at")
+    found = _found(request, at)
+    page = page_of(found, request, moment="created_at")
     search, shown = searched(request.GET.get("q", "")), request.GET.get("show", "")
     context = {
         "form": form,
         "page": page,
+        "found": found.count(),
         "states": states_of(page.rows, at),
         "search": search,
         "shown": shown if shown in Shown.values else Shown.ALL,

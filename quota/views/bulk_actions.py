@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -11,35 +13,72 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django_htmx.http import HttpResponseClientRefresh
 
-from quota.models import BulkAction
-from quota.selectors.bulk_actions import bulk_action_of, lines_of, progress_of, result_of
+from quota.api.csv_answers import csv_file
+from quota.forms import LinesFilterForm
+from quota.models import BulkAction, BulkLine
+from quota.selectors.bulk_actions import Result, bulk_action_of, lines_of, progress_of, result_of
 from quota.services import bulk_actions as service
 from quota.services.members import Verb
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import attempt
+from tokenplan.kit.text import searched
+from tokenplan.kit.transactions import streamed
 
 PAGE_SIZE = 100
 
 
 @team_page(get=Right.VIEW_MEMBERS)
 def bulk_action(request: TeamRequest, pk: int) -> HttpResponse:
-    """How far it has come; it asks again by itself until the action has ended."""
+    """How far it has come, which it asks again by itself until the action has ended; and what became of its
+    lines, or of those that are asked for.
+    """
     action = bulk_action_of(request.team, pk)
-    if action.ended_at and "HX-Request" in request.headers:
+    if action.ended_at and request.headers.get("HX-Target") == "progress":
         return HttpResponseClientRefresh()
-    refused = request.GET.get("show") == "refused"
-    page = Paginator(lines_of(action, refused=refused), PAGE_SIZE).get_page(request.GET.get("page"))
+    form, found = _asked(request, action)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "action": action,
         "label": label_of(action),
         "progress": progress_of(action),
+        "form": form,
         "page": page,
-        "results": [result_of(line) for line in page.object_list],
-        "refused": refused,
+        "results": [(result, _state_of(result, action)) for result in map(result_of, page.object_list)],
         "may_stop": action.ended_at is None and may(request.membership, service.right_for(action)),
     }
     return show(request, "quota/bulk_action.html", context)
+
+
+@team_page(get=Right.VIEW_MEMBERS)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def bulk_action_csv(request: TeamRequest, pk: int) -> HttpResponseBase:
+    """All lines that are asked for, for a spreadsheet."""
+    action = bulk_action_of(request.team, pk)
+    results = map(result_of, streamed(_asked(request, action)[1]))
+    rows = (
+        (
+            *(result.place, "" if result.name == result.email else result.name, result.email),
+            *(str(_state_of(result, action)), result.text),
+        )
+        for result in results
+    )
+    heading = (_("Line"), _("Name"), _("E-mail address"), _("State"), _("Result"))
+    return csv_file(f"results-{request.team.slug}-{action.pk}.csv", heading, rows)
+
+
+def _asked(request: TeamRequest, action: BulkAction) -> tuple[LinesFilterForm, QuerySet[BulkLine]]:
+    """The form, and what it asks for; a field that cannot be read asks for nothing."""
+    form = LinesFilterForm(request.GET)
+    form.is_valid()
+    search, shown = searched(form.cleaned_data.get("q", "")), form.cleaned_data.get("show", "")
+    return form, lines_of(action, search=search, shown=shown)
+
+
+def _state_of(result: Result, action: BulkAction) -> str | Promise:
+    """What became of the line, for people."""
+    if result.done is None:
+        return _lazy("Left as it was") if action.ended_at else _lazy("Waits")
+    return _lazy("Done") if result.done else _lazy("Refused")
 
 
 @team_page(post=Right.VIEW_MEMBERS)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.forms import AccessForm, PolicyForm, plain_credits
+from quota.api.csv_answers import credits_cell, csv_file, read_in_batches, yes_cell
+from quota.forms import AccessFilterForm, AccessForm, PolicyForm, plain_credits
 from quota.models import Account, CreditGrant
 from quota.selectors.credit_runway import credit_runway
 from quota.selectors.credits import credit_access, first_lots, team_balance, team_credits, team_owes
-from quota.selectors.roster import members_of, rows_of
+from quota.selectors.roster import RosterRow, members_of, rows_of
 from quota.services.credits import set_credit_access, set_team_credits
 from quota.views.ledger import ledger_of
 from teams.models import Membership
 from teams.permissions import Right, may, member_of
+from teams.querysets import MembershipQuerySet
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.pages import asked_of, attempt_form
+from tokenplan.kit.text import searched
 
 ACCESS_PAGE = 40
 NOBODY = Membership.objects.none()
@@ -34,7 +41,8 @@ def overview(request: TeamRequest) -> HttpResponse:
     rules = team_credits(request.team.pk)
     balance = team_balance(request.team.pk, at)
     lots = CreditGrant.objects.for_team(request.team).credits()
-    shown = members_of(request.team, at) if may(request.membership, Right.VIEW_MEMBERS) else NOBODY
+    form, found = _asked(request, at)
+    shown = found if may(request.membership, Right.VIEW_MEMBERS) else NOBODY
     members = Paginator(shown, ACCESS_PAGE).get_page(request.GET.get("page"))
     context = {
         "balance": balance,
@@ -47,9 +55,38 @@ def overview(request: TeamRequest) -> HttpResponse:
         "runway": credit_runway(request.team, at),
         "now": at,
         **ledger_of(request, Account.CREDITS),
-        "access_asked": asked_of(request, "page"),
+        "access_form": form,
+        "access_asked": asked_of(request, "page", *form.fields),
     }
     return show(request, "quota/credits.html", context)
+
+
+@team_page(get=Right.VIEW_MEMBERS)  # type: ignore[arg-type]  # an answer that is streamed is one too
+def access_csv(request: TeamRequest) -> HttpResponseBase:
+    """The access of all who are searched for, for a spreadsheet."""
+    at = timezone.now()
+    rows = read_in_batches(_asked(request, at)[1], partial(rows_of, at=at))
+    heading = (
+        *(_("Name"), _("E-mail address"), _("May use Credits"), _("Also when a window is full")),
+        *(_("Credits used this month"), _("Credits a month, at most")),
+    )
+    return csv_file(f"access-to-credits-{request.team.slug}.csv", heading, map(_cells, rows))
+
+
+def _cells(row: RosterRow) -> tuple[object, ...]:
+    user, access = row.membership.user, row.access
+    cap = access.granted_month_cap_nanousd
+    return (
+        *(user.name, user.email, yes_cell(access.allowed), yes_cell(access.overflow != "never")),
+        *(credits_cell(row.month_used), None if cap is None else credits_cell(cap)),
+    )
+
+
+def _asked(request: TeamRequest, at: datetime) -> tuple[AccessFilterForm, MembershipQuerySet]:
+    """The form, and whom it asks for; a field that cannot be read asks for nothing."""
+    form = AccessFilterForm(request.GET)
+    form.is_valid()
+    return form, members_of(request.team, at, search=searched(form.cleaned_data.get("q", "")))
 
 
 @team_page(get=Right.SET_OVERFLOW, post=Right.SET_OVERFLOW)

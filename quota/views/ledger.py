@@ -18,7 +18,7 @@ from quota.templatetags.amounts import cause
 from quota.usage_forms import LedgerForm
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, team_page
-from tokenplan.kit.pages import page_of
+from tokenplan.kit.pages import asked_of, page_of
 from tokenplan.kit.transactions import streamed
 
 LEDGER_PAGE = 25
@@ -35,6 +35,7 @@ def ledger_of(request: TeamRequest, account: Account) -> dict[str, object]:
     entries, among = wanted.entries(request.team, account), wanted.among(request.team)
     return {
         "ledger_form": form,
+        "ledger_asked": asked_of(request, "before", *form.fields),
         "ledger": page_of(entries, request, size=LEDGER_PAGE, among=among),
         "kinds": KINDS,
     }

@@ -14,7 +14,13 @@ from quota.hot_path.catalog import windows_then
 from quota.models import UsageEvent
 from quota.selectors.usage_filter import charges_of
 from quota.usage_forms import ChargesForm
-from quota.views.usage import address, dropped_before, offer_what_was_used, wanted_of
+from quota.views.usage import (
+    address,
+    dropped_before,
+    offer_what_was_used,
+    say_what_is_wrong,
+    wanted_of,
+)
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
 from tokenplan.kit.errors import NotFound
@@ -32,7 +38,7 @@ def team_charges(request: TeamRequest) -> HttpResponse:
     """What everyone's calls cost, newest first: of the last 30 days unless asked otherwise."""
     form = ChargesForm(request.GET, of_team=True, today=timezone.now().date())
     if not form.is_valid():
-        return show(request, "quota/team_charges.html", {"form": form}, status=422)
+        return say_what_is_wrong(request, "quota/team_charges.html", form)
     wanted = wanted_of(form, request.team)
     events = charges_of(request.team)
     if request.GET.get("format") == "csv":

@@ -98,6 +98,14 @@ def dropped_before(wanted: UsageFilter) -> datetime | None:
     return since if since and wanted.start < since else None
 
 
+def say_what_is_wrong(request: TeamRequest, template: str, form: ChargesForm) -> HttpResponse:
+    """The page, which says at the field why nothing can be shown. The page that is open asks for its parts by
+    htmx, which shows them where all is well alone.
+    """
+    status = 200 if "HX-Request" in request.headers else 422
+    return show(request, template, {"form": form}, status=status)
+
+
 def address(request: TeamRequest, **changes: str) -> str:
     """The query that asks for the same with these changes; what is changed to nothing is left out."""
     query = request.GET.copy()
@@ -125,7 +133,7 @@ def label_of(row: UsageRow, group: Group) -> str:
 def _usage(request: TeamRequest, owner: Team | Membership, template: str) -> HttpResponse:
     form = UsageForm(request.GET, of_team=owner == request.team, today=timezone.now().date())
     if not form.is_valid():
-        return show(request, template, {"form": form}, status=422)
+        return say_what_is_wrong(request, template, form)
     wanted = wanted_of(form, request.team)
     if request.GET.get("format") == "csv":
         return cast(HttpResponse, _csv(owner, wanted, form.width, form.stack))  # it streams

@@ -45,8 +45,9 @@ NOT_ASKED = {
     **dict.fromkeys(PASSKEY_PAGES, ONES_FACTORS),
 }
 OF_ONES_OWN = (
-    *("account", "account-bars", "account-notices", "account-profile", "account-tokens", "plans-choose"),
-    *("team-new", "api-me", "api-my-usage", "api-notices", "api-own-invite", "api-teams", "api-tokens"),
+    *("account", "account-bars", "account-notices", "account-profile", "account-tokens"),
+    *("plans-choose", "team-new", "api-me", "api-my-usage", "api-notices"),
+    *("api-own-invite", "api-teams", "api-tokens"),
 )
 # By a Subscription Key instead of a session.
 OF_A_KEY = ("api-usage", "api-receipts", "api-usage-refusals", "api-series")
@@ -68,11 +69,15 @@ SHOWN = {
 }
 
 
+def of_team(firm: LargeTeam, name: str) -> str:
+    address = TEAMS[name]
+    row = {"pk": firm.rows[address.pk]} if address.pk else {}
+    return reverse(name, kwargs={"slug": firm.team.slug, **address.fixed, **row})
+
+
 def addresses(firm: LargeTeam) -> dict[str, str]:
     found = {name: reverse(name) for name in (*OF_ONES_OWN, "search")}
-    for name, address in OF_THE_TEAM.items():
-        row = {"pk": firm.rows[address.pk]} if address.pk else {}
-        found[name] = reverse(name, kwargs={"slug": firm.team.slug, **address.fixed, **row})
+    found |= {name: of_team(firm, name) for name in OF_THE_TEAM}
     for stack in ("model", "tag", "payer"):
         found[f"team-usage by {stack}"] = f"{found['team-usage']}?group={stack}"
     for name, choices in SHOWN.items():
@@ -82,6 +87,8 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
         found[f"team-requests, {kind}"] = f"{found['team-requests']}?kind={kind}"
     found["account-refused, found"] = f"{found['account-refused']}?model=x&start=2026-06-01"
     found["team-api-keys, found"] = f"{found['team-api-keys']}?q=m"
+    found["team-bulk-action, found"] = f"{found['team-bulk-action']}?q=j0&show=left"
+    found["team-credits, one found"] = f"{found['team-credits']}?q=m1"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"
     for name in ("team-credits", "team-balance"):
         found[f"{name}, filtered"] = f"{found[name]}?kind=purchase&member=m1&start=2026-01-01"
@@ -92,7 +99,7 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
 
 def files(firm: LargeTeam) -> dict[str, str]:
     """What lists have for spreadsheets: all of them, so many rows at once."""
-    found = {name: reverse(name, args=[firm.team.slug]) for name in FILES}
+    found = {name: of_team(firm, name) for name in FILES}
     return found | {"team-usage, file": reverse("team-usage", args=[firm.team.slug]) + "?format=csv"}
 
 

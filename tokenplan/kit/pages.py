@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet, UUIDField
-from django.forms import BaseForm
+from django.forms import BaseForm, CharField, Form, TextInput
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
@@ -164,6 +164,22 @@ def page_of(
     no_id = UUID(int=0) if isinstance(rows.model._meta.pk, UUIDField) else 0  # less than any
     older = f"{reach.isoformat()}~{no_id}" if reach is not None else ""
     return Page(shown, older, before is None, reach)
+
+
+class FilterForm(Form):
+    """Which rows of a list are shown; left out, all of them. What cannot be read asks for nothing."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Is less than the whole list asked for? Call `is_valid` before."""
+        return any(self.cleaned_data.values())
+
+
+class SearchField(CharField):
+    """What a list is searched for. It is read by `searched`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, required=False, widget=TextInput(attrs={"type": "search"}), **kwargs)
 
 
 def asked_of(request: HttpRequest, *names: str) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from quota.selectors.bulk_actions import result_of
 from quota.services.bulk_actions import work_next_line
 from teams.models import Invitation, Membership, Team, User
 from tests.helpers.factories import T0, make_member, make_plan, make_team, make_user, owner_of
+from tests.helpers.reading import lines as file_of
 from tests.helpers.reading import read, submit, words
 
 pytestmark = pytest.mark.django_db
@@ -63,9 +64,11 @@ def test_more_people_than_a_request_waits_for_are_worked_in_the_background(team:
         pass
     page = read(owner, url)
     assert "All lines are done. Done: 3. Refused: 0. Left: 0. 100%" in page
-    assert "hx-trigger" not in owner.get(url).content.decode()
-    # The page that is open is loaded anew once, and asks no more.
-    assert owner.get(url, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    assert 'hx-trigger="every' not in owner.get(url).content.decode()
+    # The page that is open is loaded anew once, and asks no more; whoever filters its lines gets them.
+    asks = {"HX-Request": "true", "HX-Target": "progress"}
+    assert owner.get(url, headers=asks).headers["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in owner.get(url, headers=asks | {"HX-Target": "lines"}).headers
 
 
 def test_the_names_that_are_asked_about_are_the_first_ones(team: Team, owner: Client) -> None:
@@ -132,3 +135,65 @@ def test_what_is_wrong_with_a_line_is_kept_in_no_readers_language(team: Team, ow
         texts = [result_of(line).text for line in BulkAction.objects.get().lines.order_by("place")]
     said = f"“boss”不是角色（admin、member），不是套餐（{plan}），也不是积分数量。"
     assert texts[1:] == ["这不是电子邮件地址。", said]
+
+
+@pytest.fixture
+def invited(team: Team, owner: Client) -> str:
+    """Three lines, of which one is done, one refused and one left: the address of their action."""
+    typed = "ann@example.com, Admin\n=bad\nbob@example.com"
+    url = owner.post("/teams/acme/invitations/many/", {"lines": typed, "confirm": 1}).headers["Location"]
+    for _ in range(2):
+        work_next_line(at=T0)
+    return url
+
+
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [
+        ("", ["1", "2", "3"]),
+        ("?show=done", ["1"]),
+        ("?show=refused", ["2"]),
+        ("?show=left", ["3"]),
+        ("?show=nonsense", ["1", "2", "3"]),
+        ("?q=EXAMPLE.com", ["1", "3"]),
+        ("?q=bad&show=refused", ["2"]),
+        ("?q=bad&show=done", []),
+    ],
+)
+def test_lines_are_found_by_person_and_result_and_the_file_has_those(
+    owner: Client, invited: str, asked: str, places: list[str]
+) -> None:
+    html = owner.get(invited + asked).content.decode()
+    assert re.findall(r'data-label="Line">(\d+)<', html) == places
+    assert f"{len(places)} line" in read(owner, invited + asked)
+    assert f'id="csv" href="{invited}file/{asked}"'.replace("&", "&amp;") in html
+    assert [row.partition(",")[0] for row in file_of(owner, f"{invited}file/{asked}")[1:]] == places
+
+
+def test_the_file_has_a_line_for_each_with_what_became_of_it(
+    team: Team, owner: Client, invited: str, as_user: AsUser
+) -> None:
+    name = f"results-acme-{BulkAction.objects.get().pk}.csv"
+    assert file_of(owner, f"{invited}file/", name) == [
+        "Line,Name,E-mail address,State,Result",
+        "1,,ann@example.com,Done,Invited.",
+        "2,'=bad,,Refused,This is not an e-mail address.",
+        "3,,bob@example.com,Waits,",
+    ]
+    submit(owner, f"{invited}stop/")
+    assert file_of(owner, f"{invited}file/")[3] == "3,,bob@example.com,Left as it was,"
+    member = as_user(make_member(team, make_user("mia@example.com")).user)
+    assert member.get(f"{invited}file/").status_code == 403
+    other = owner_of(make_team("Globex")).user
+    assert as_user(other).get(f"{invited}file/").status_code == 404
+    assert as_user(other).get(f"{invited.replace('acme', 'globex')}file/").status_code == 404
+
+
+def test_members_in_bulk_are_found_by_name_and_address(team: Team, owner: Client) -> None:
+    url, people = removing(team, owner)
+    User.objects.filter(pk=people[1].user_id).update(name="Robert")
+    while work_next_line(at=T0):
+        pass
+    done = "Done,Is no longer a member. The key stopped working."
+    assert file_of(owner, f"{url}file/?q=rob")[1:] == [f"2,Robert,bob@example.com,{done}"]
+    assert file_of(owner, f"{url}file/?q=cleo@")[1:] == [f"3,,cleo@example.com,{done}"]

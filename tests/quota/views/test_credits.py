@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -26,7 +27,7 @@ from tests.helpers.factories import (
     make_user,
     owner_of,
 )
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import lines, read, submit, words
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -163,8 +164,46 @@ def test_who_may_use_them_comes_in_pages(as_user: AsUser) -> None:
     assert len(first.context["rows"]) == ACCESS_PAGE
     shown = [row.membership.pk for page in (first, second) for row in page.context["rows"]]
     assert len(shown) == len(set(shown)) == scene.team.memberships.live().count() > ACCESS_PAGE
-    assert 'rel="next" href="?page=2"' in first.content.decode()
-    assert 'rel="prev" href="?page=1"' in second.content.decode()
+    assert 'rel="next" href="?page=2#access"' in first.content.decode()
+    assert 'rel="prev" href="?page=1#access"' in second.content.decode()
+
+
+def test_who_may_use_them_is_searched_beside_the_ledgers_filter_and_taken_along(as_user: AsUser) -> None:
+    scene = make_scene()
+    mia = make_member(scene.team, make_user("mia@example.com"), credits=True)
+    allow_credits(mia, overflow="never", month_cap=5 * CREDIT)
+    make_member(scene.team, make_user("kim@example.com"))
+    User.objects.filter(pk=mia.user_id).update(name="=Mia")
+    client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/credits/"
+
+    page = client.get(f"{url}?q=MIA@&kind=charge&before=x&page=1")
+
+    assert [row.membership.pk for row in page.context["rows"]] == [mia.pk]
+    assert "1 member Show everyone" in words(page)
+    html = page.content.decode()
+    forms = [form.partition("</form>")[0] for form in html.split('<form method="get" role="search"')[1:]]
+    kept = [re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form) for form in forms]
+    assert kept == [[("before", "x"), ("kind", "charge")], [("page", "1"), ("q", "MIA@")]]
+    file = f"{url}access/file/"
+    assert f'id="who-file" href="{file}?q=MIA%40"' in html
+    name = f"access-to-credits-{scene.team.slug}.csv"
+    assert lines(client, f"{file}?q=MIA@", name) == [
+        "Name,E-mail address,May use Credits,Also when a window is full,"
+        'Credits used this month,"Credits a month, at most"',
+        "'=Mia,mia@example.com,Yes,No,0.000,5.000",
+    ]
+    assert len(lines(client, file)) == 1 + scene.team.memberships.live().count()
+    assert "0 members Show everyone" in read(client, f"{url}?q=nobody")
+
+
+def test_who_may_use_them_is_a_file_for_managers_of_the_team_alone(as_user: AsUser) -> None:
+    scene = make_scene()
+    payer, by = make_member(scene.team, make_user("finance@example.com")), scene.owner.user
+    set_billing_right(membership=payer, allowed=True, by=by, at=T0)
+    file = f"/teams/{scene.team.slug}/credits/access/file/"
+
+    assert as_user(payer.user).get(file).status_code == 403
+    assert as_user(owner_of(make_team("Other")).user).get(file).status_code == 404
 
 
 def test_who_pays_sees_what_is_left_and_not_who_used_it(as_user: AsUser) -> None:

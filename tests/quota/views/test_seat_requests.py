@@ -172,6 +172,9 @@ def test_requests_are_found_by_kind_and_by_whether_they_are_answered(as_user: As
     assert found("show=open") == [True, True, False, False]
     assert found("show=answered") == [False, False, True, True]
     assert found("show=answered&kind=credits") == [False, False, False, True]
+    assert "Search 2 open requests" in read(client, url)
+    assert "Search 1 open request " in read(client, f"{url}?kind=seats")
+    assert "Search 1 answered request " in read(client, f"{url}?show=answered&kind=credits")
     other = as_user(owner_of(make_team("Other")).user)
     assert "No open requests. See who has no seat" in read(other, "/teams/other/requests/")
     assert "Download as CSV" not in read(other, "/teams/other/requests/")

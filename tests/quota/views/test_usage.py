@@ -204,6 +204,24 @@ def test_a_range_that_cannot_be_says_what_to_fix(as_user: AsUser, used: Scene, q
     assert "Nothing was used" not in words(answer)
 
 
+@pytest.mark.parametrize("page", ["usage", "charges"])
+def test_a_page_that_is_open_gets_what_is_wrong_and_keeps_what_was_chosen(
+    as_user: AsUser, used: Scene, page: str
+) -> None:
+    """A part of it is asked for by htmx, which shows only what is answered as well."""
+    url = f"/teams/{used.team.slug}/{page}/?start=2026-06-03&end=2026-06-01&model=penny"
+    client = as_user(used.owner.user)
+
+    whole, part = client.get(url), client.get(url, headers={"HX-Request": "true"})
+
+    assert (whole.status_code, part.status_code) == (422, 200)
+    for html in (whole.content.decode(), part.content.decode()):
+        assert re.search(r'id="id_end_error" aria-live="polite">The range ends on or after', html)
+        assert '<option value="penny" selected>penny</option>' in html
+        assert 'hx-target="#used"' in html
+        assert ",#id_model,#id_modality,#id_start_error:innerHTML,#id_end_error:innerHTML" in html
+
+
 def test_the_link_downloads_what_is_shown_as_csv(as_user: AsUser, used: Scene) -> None:
     client, url = as_user(used.owner.user), f"/teams/{used.team.slug}/usage/"
     page = client.get(f"{url}?start=2026-06-03&end=2026-06-03&payer=credits").content.decode()
