@@ -91,6 +91,11 @@ class Overview:
         return max(0, -self.balance_nanousd)
 
     @property
+    def seats_nanousd(self) -> int:
+        """What all seats cost by the subscription's interval, at the prices of now."""
+        return sum(plan.seat_nanousd * plan.bought for plan in self.plans)
+
+    @property
     def has_plans_ahead(self) -> bool:
         """Is anything but the renewal planned for the period's end?"""
         row = self.subscription
@@ -158,11 +163,11 @@ def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
 
 
 def seats_found(seats: tuple[PaidSeat, ...], search: str) -> list[PaidSeat]:
-    """Those of this number, or whose holder's name or address contains the text; all without a text."""
+    """Those of this number or plan, or whose holder's name or address contains the text; all without one."""
     wanted = search.casefold()
 
     def matches(seat: PaidSeat) -> bool:
-        if str(seat.number) == wanted:
+        if wanted in (str(seat.number), seat.plan.name.casefold()):
             return True
         user = seat.holder.user if seat.holder else None
         return user is not None and wanted in f"{user.display_name}\n{user.email}".casefold()

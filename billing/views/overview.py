@@ -31,7 +31,7 @@ from tokenplan.kit.text import searched
 
 logger = logging.getLogger(__name__)
 
-SEATS_PAGE = 40
+SEATS_PAGE = 20
 
 
 @team_page(get=Right.MANAGE_BILLING)

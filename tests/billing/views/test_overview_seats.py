@@ -36,32 +36,61 @@ def boxes(html: str) -> list[str]:
     return re.findall(r'type="checkbox" name="seats" value="(\d+)"', html)
 
 
-def test_seats_are_shown_40_at_a_time_and_ticks_of_other_pages_go_along(as_user: AsUser) -> None:
-    bill = billed(plus=42)
+def test_seats_are_shown_20_at_a_time_and_ticks_of_other_pages_go_along(as_user: AsUser) -> None:
+    bill = billed(plus=22)
     ids = [str(state.seat.pk) for state in bill.seats()]
 
     first = html_of(as_user, bill)
-    second = html_of(as_user, bill, f"?page=2&seats={ids[0]}&seats={ids[41]}&seats=x")
+    second = html_of(as_user, bill, f"?page=2&seats={ids[0]}&seats={ids[21]}&seats=x")
 
-    assert boxes(first) == ids[:40]
+    assert boxes(first) == ids[:20]
     assert 'name="page" value="2">Next</button>' in first
-    assert boxes(second) == ids[40:]
+    assert boxes(second) == ids[20:]
     assert re.findall(r'type="hidden" name="seats" value="(\d+)"', second) == [ids[0]]
-    assert re.findall(r'value="(\d+)" id="seat-\d+" checked', second) == [ids[41]]
+    assert re.findall(r'value="(\d+)" id="seat-\d+" checked', second) == [ids[21]]
     assert "1 seat that is not shown here is ticked too. Untick all" in " ".join(
         re.sub("<[^>]+>", "", second).split()
     )
 
 
-def test_a_seat_is_found_by_its_number_or_its_holder(as_user: AsUser) -> None:
+def test_a_seat_is_found_by_its_number_its_plan_or_its_holder(as_user: AsUser) -> None:
     bill = billed(plus=42)
     third = bill.seats()[2].seat
     assign_seat(seat=third, membership=make_member(bill.team, make_user("mia@example.com")), by=None, at=T0)
 
     assert boxes(html_of(as_user, bill, "?q=MIA")) == [str(third.pk)]
     assert boxes(html_of(as_user, bill, "?q=3")) == [str(third.pk)]
+    of_two = billed(plus=1, max=2)
+    assert boxes(html_of(as_user, of_two, "?q=MAX")) == [str(row.seat.pk) for row in of_two.seats()[1:]]
     nobody = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/billing/?q=nobody")
     assert "No seat is found. Show all seats" in words(nobody)
+
+
+def test_many_seats_are_summed_up_and_changed_before_they_are_listed(as_user: AsUser) -> None:
+    many, one = billed(plus=40, max=2), billed(plus=1)
+
+    page, of_one = (
+        words(as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/billing/"))
+        for bill in (many, one)
+    )
+
+    assert "42 seats for $900.00 a month together." in page
+    places = [
+        page.index(text) for text in ("Billing Change Company", "Add seats", "Move to this plan", "Seat 1")
+    ]
+    assert places == sorted(places)
+    assert "together" not in of_one
+
+
+def test_a_search_of_seats_keeps_the_invoices_filter_and_the_other_way_round(as_user: AsUser) -> None:
+    bill = billed(plus=22)
+    html = html_of(as_user, bill, "?q=1&page=1&state=paid&seats=3")
+    kept = dict(re.findall(r'<div id="([\w-]+)-kept">(.*?)</div>', html))
+
+    values = {part: re.findall(r'name="(\w+)" value="([^"]*)"', inputs) for part, inputs in kept.items()}
+    assert values == {"paid-seats": [("state", "paid")], "found-invoices": [("q", "1"), ("page", "1")]}
+    assert 'hx-select-oob="#paid-seats-file,#found-invoices-kept,#found-invoices"' in html
+    assert 'hx-include="closest form"' in html
 
 
 def move_of(html: str) -> tuple[str, str]:
