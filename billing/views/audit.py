@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 
 from billing.forms import AuditFilterForm
 from billing.selectors.audit import entries_found, lines_of, numbers_of_all
-from quota.api.csv_answers import csv_file, moment_cell
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed

@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from billing.forms import InvoicesFilterForm
 from billing.models import Invoice
 from billing.querysets import InvoiceQuerySet
-from quota.api.csv_answers import csv_file, moment_cell, usd_cell
+from quota.api.csv_cells import usd_cell
 from teams.permissions import Right
 from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.pages import asked_of, page_of
 from tokenplan.kit.reach import between
 from tokenplan.kit.transactions import streamed

@@ -21,10 +21,10 @@ from billing.sync.subscriptions import sync_subscription_of
 from billing.views.invoices import invoices_of
 from billing.workflows import next_invoice as next_invoices
 from billing.workflows.customers import portal_url
-from quota.api.csv_answers import csv_file
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
+from tokenplan.kit.csv_answers import csv_file
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import asked_of, sentence
 from tokenplan.kit.text import searched

@@ -13,10 +13,11 @@ from billing.forms import PurchasesFilterForm
 from billing.models import Checkout, CreditPurchase, Payment
 from billing.selectors.purchases import purchases_found
 from billing.stored_texts import in_readers_words
-from quota.api.csv_answers import credits_cell, csv_file, moment_cell, usd_cell
+from quota.api.csv_cells import credits_cell, usd_cell
 from quota.models import Account
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.transactions import streamed
 

@@ -13,12 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.selectors.smaller_plans import OversizedSeat, smaller_plans
-from quota.api.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
 from quota.selectors.seats import PlanCount, SeatState, Shown, plan_counts, seats_found, states_of
 from quota.templatetags.bars import window_share
 from teams.permissions import Right
 from teams.querysets import SeatQuerySet
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
 from tokenplan.kit.text import searched
 
 PAGE_SIZE = 40

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 from django.db.models import Q, QuerySet
 from django.http import StreamingHttpResponse
 
-from quota.api.csv_answers import csv_answer
 from quota.models import UsageEvent
 from quota.querysets import UsageEventQuerySet
 from quota.selectors.usage_filter import UsageFilter
 from quota.stored_json import moment_json
+from tokenplan.kit.csv_answers import csv_answer
 from tokenplan.kit.reach import reach_of
 from tokenplan.kit.replica import reads_from
 

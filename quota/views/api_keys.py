@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import csv_file, moment_cell, read_in_batches, usd_cell
+from quota.api.csv_cells import usd_cell
 from quota.forms import ApiKeyForm, NewApiKeyForm
 from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
@@ -23,6 +23,7 @@ from teams.services import api_keys as service
 from teams.services.keys import reveal_key
 from teams.views.base import TeamRequest, show, show_fresh, team_page
 from teams.views.proof import needs_proof
+from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches
 from tokenplan.kit.pages import attempt, attempt_form, page_of
 from tokenplan.kit.text import searched
 

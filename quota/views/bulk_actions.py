@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django_htmx.http import HttpResponseClientRefresh
 
-from quota.api.csv_answers import csv_file
 from quota.forms import LinesFilterForm
 from quota.models import BulkAction, BulkLine
 from quota.selectors.bulk_actions import Result, bulk_action_of, lines_of, progress_of, result_of
@@ -21,6 +20,7 @@ from quota.services import bulk_actions as service
 from quota.services.members import Verb
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file
 from tokenplan.kit.pages import attempt
 from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_file, read_in_batches, yes_cell
+from quota.api.csv_cells import credits_cell
 from quota.forms import AccessFilterForm, AccessForm, PolicyForm, plain_credits
 from quota.models import Account, CreditGrant
 from quota.selectors.credit_runway import credit_runway
@@ -25,6 +25,7 @@ from teams.models import Membership
 from teams.permissions import Right, may, member_of
 from teams.querysets import MembershipQuerySet
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, read_in_batches, yes_cell
 from tokenplan.kit.pages import asked_of, attempt_form
 from tokenplan.kit.text import searched
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from quota.api.csv_answers import credits_cell, csv_file, moment_cell, yes_cell
+from quota.api.csv_cells import credits_cell
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import (
@@ -41,6 +41,7 @@ from teams.querysets import InvitationQuerySet
 from teams.services import invitations as of_teams
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell, yes_cell
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.pages import attempt, attempt_form

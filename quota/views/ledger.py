@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_file, moment_cell, usd_cell, yes_cell
+from quota.api.csv_cells import credits_cell, usd_cell
 from quota.models import Account, CreditGrant
 from quota.selectors.ledger import KINDS, LedgerFilter
 from quota.selectors.usage_filter import members_called
@@ -18,6 +18,7 @@ from quota.templatetags.amounts import cause
 from quota.usage_forms import LedgerForm
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell, yes_cell
 from tokenplan.kit.pages import asked_of, page_of
 from tokenplan.kit.transactions import streamed
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import credits_cell, csv_file, moment_cell, read_in_batches, yes_cell
+from quota.api.csv_cells import credits_cell
 from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import RosterRow, Shown, members_of, rows_of
@@ -31,6 +31,7 @@ from teams.permissions import Right, may, member_of, require
 from teams.querysets import MembershipQuerySet
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.pages import attempt

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from quota.api.csv_answers import csv_file, moment_cell
 from quota.models import RefusedCall
 from quota.querysets import RefusedCallQuerySet
 from quota.selectors.refused_calls import Refused, calls_found, refused_calls
@@ -19,6 +18,7 @@ from quota.services.refusals import FORGED, KEPT_FOR
 from quota.usage_forms import RefusedForm
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed

@@ -12,14 +12,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import (
-    Number,
-    credits_cell,
-    csv_file,
-    moment_cell,
-    read_in_batches,
-    yes_cell,
-)
+from quota.api.csv_cells import Number, credits_cell
 from quota.forms import GrantCreditsForm
 from quota.models import CreditAccess, CreditRequest, SeatRequest
 from quota.money import credits_words
@@ -42,6 +35,7 @@ from teams.models import Membership, Seat, Team
 from teams.permissions import Right, who_may
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt

@@ -15,7 +15,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from quota.api.csv_answers import csv_file
 from quota.api.usage_series import amounts_json
 from quota.hot_path.lapses import LEASE
 from quota.selectors.kept import calls_kept_since
@@ -29,6 +28,7 @@ from quota.windows import EPOCH
 from teams.models import Membership, Team
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
+from tokenplan.kit.csv_answers import csv_file
 from tokenplan.kit.pages import page_of
 
 SUMS_ON_A_PAGE = 50

@@ -9,11 +9,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from quota.api import csv_answers
 from teams.models import User
 from tests.helpers.large_team import LargeTeam
 from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
-from tokenplan.kit import transactions
+from tokenplan.kit import csv_answers, transactions
 
 __all__ = ["as_user", "at_t0", "nothing_enqueued"]
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from quota.api import csv_answers
 from quota.selectors import api_keys, invitations, member_requests, roster, seats
 from teams.models import User
 from tests.helpers.address_table import OWN_API, OWN_PAGES, TEAMS
@@ -25,6 +24,7 @@ from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
 from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
 from tests.helpers.stripe_says import Bill, put_on_sale
 from tests.helpers.weight import MOST_BYTES, sizes_of_files
+from tokenplan.kit import csv_answers
 from tokenplan.static_files import gather
 
 __all__ = ["as_user", "at_t0", "nothing_enqueued"]

@@ -10,7 +10,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from quota.api.csv_answers import csv_answer_of_one_read
 from quota.api.people.team_usage import ASKED, GROUP, MEMBER, TeamUsage, UsageView
 from quota.api.receipts_csv import DESCRIPTION, receipts_csv
 from quota.api.usage_filter import OF_A_RANGE, check_names
@@ -20,6 +19,7 @@ from quota.selectors.usage_filter import charges_of
 from quota.selectors.usage_series import Amounts, UsageRow, stream_usage
 from quota.stored_json import moment_json
 from tokenplan.kit.api import JSONAlone
+from tokenplan.kit.csv_answers import csv_answer_of_one_read
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
 

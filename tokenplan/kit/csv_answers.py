@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
@@ -15,7 +14,6 @@ from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from quota.money import credits_text, usd_text
 from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
 
 M = TypeVar("M", bound=Model)
@@ -75,25 +73,6 @@ def csv_lines(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Itera
 def safe_cell(text: str) -> str:
     """Text that a spreadsheet would take for a formula gets a quote before it, and is text again."""
     return f"'{text}" if text.startswith(RUN) else text
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A cell with a number of ours, exact: a minus before it makes no formula of it."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def usd_cell(nanousd: int | None) -> Number | None:
-    """Dollars, with at least two decimals; an empty cell for None."""
-    return None if nanousd is None else Number(usd_text(nanousd).replace("$", "").replace(",", ""))
-
-
-def credits_cell(nanousd: int) -> Number:
-    return Number(credits_text(nanousd))
 
 
 def moment_cell(moment: datetime | None) -> str:
