@@ -13,6 +13,7 @@ from teams.models import PersonalAccessToken, Team
 from teams.services.access_tokens import LONGEST_DAYS
 from teams.services.keys import DEFAULT_OVERLAP
 from teams.time_zones import offered_names
+from tokenplan.kit.pages import FilterForm, SearchField
 
 
 class TeamNameForm(forms.Form):
@@ -81,6 +82,17 @@ class AccessTokenForm(forms.Form):
         max_value=LONGEST_DAYS,
         initial=90,
         help_text=format_lazy(_("From 1 to {days}."), days=LONGEST_DAYS),
+    )
+
+
+class TokensFilterForm(FilterForm):
+    """Which of one's access tokens are shown. Nothing of a token's text is asked for: what is searched for
+    stands in addresses.
+    """
+
+    q = SearchField(label=_("Name"))
+    state = forms.ChoiceField(
+        label=_("State"), choices=[("", _("All")), *PersonalAccessToken.State.choices], required=False
     )
 
 

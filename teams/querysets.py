@@ -138,3 +138,14 @@ class ApiKeyTextQuerySet(KeyTextQuerySet["ApiKeyText"]):
 class PersonalAccessTokenQuerySet(QuerySet["PersonalAccessToken"]):
     def live(self, at: datetime) -> Self:
         return self.filter(revoked_at=None, expires_at__gt=at)
+
+    def in_state(self, state: str, at: datetime) -> Self:
+        """What is no state of a token is all of them."""
+        match state:
+            case "works":
+                return self.live(at)
+            case "expired":
+                return self.filter(revoked_at=None, expires_at__lte=at)
+            case "revoked":
+                return self.exclude(revoked_at=None)
+        return self

@@ -42,6 +42,7 @@ urlpatterns = [
     path("language/", language.switch, name="language"),
     path("account/profile/", profile.profile, name="account-profile"),
     path("account/tokens/", access_tokens.tokens, name="account-tokens"),
+    path("account/tokens/file/", access_tokens.tokens_csv, name="account-tokens-csv"),
     path("account/tokens/<int:pk>/revoke/", access_tokens.revoke, name="account-token-revoke"),
     path("account/keys/<slug:slug>/", keys.key, name="account-key"),
     path("account/keys/<slug:slug>/rotate/", keys.rotate, name="account-key-rotate"),

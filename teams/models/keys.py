@@ -4,6 +4,7 @@ derived from `key_id`, `salt` and a root secret that is kept outside of the data
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -161,6 +162,11 @@ class PersonalAccessToken(models.Model):
         READ = "read", _("Read")
         MANAGE = "manage", _("Manage")
 
+    class State(models.TextChoices):
+        WORKS = "works", _("Works")
+        EXPIRED = "expired", _("Expired")
+        REVOKED = "revoked", _("Revoked")
+
     user = models.ForeignKey(
         User, verbose_name=_("user"), on_delete=models.CASCADE, related_name="access_tokens"
     )
@@ -186,3 +192,8 @@ class PersonalAccessToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def state(self, at: datetime) -> State:
+        if self.revoked_at:
+            return self.State.REVOKED
+        return self.State.EXPIRED if self.expires_at <= at else self.State.WORKS

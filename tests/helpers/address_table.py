@@ -190,6 +190,7 @@ OWN_PAGES = {
     "account-sessions-end-others",
     "account-token-revoke",
     "account-tokens",
+    "account-tokens-csv",
     "invite-link",
     "plans-choose",
     "search",

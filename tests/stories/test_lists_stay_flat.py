@@ -46,7 +46,7 @@ NOT_ASKED = {
 }
 OF_ONES_OWN = (
     *("account", "account-bars", "account-notices", "account-profile", "account-tokens"),
-    *("plans-choose", "team-new", "api-me", "api-my-usage", "api-notices"),
+    *("account-tokens-csv", "plans-choose", "team-new", "api-me", "api-my-usage", "api-notices"),
     *("api-own-invite", "api-teams", "api-tokens"),
 )
 # By a Subscription Key instead of a session.
@@ -87,6 +87,7 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
         found[f"team-requests, {kind}"] = f"{found['team-requests']}?kind={kind}"
     found["account-refused, found"] = f"{found['account-refused']}?model=x&start=2026-06-01"
     found["team-api-keys, found"] = f"{found['team-api-keys']}?q=m"
+    found["account-tokens, found"] = f"{found['account-tokens']}?q=c&state=works"
     found["team-bulk-action, found"] = f"{found['team-bulk-action']}?q=j0&show=left"
     found["team-credits, one found"] = f"{found['team-credits']}?q=m1"
     found["team-members, one found"] = f"{found['team-members']}?q=m1"

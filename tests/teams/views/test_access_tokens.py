@@ -12,7 +12,7 @@ from django.test import Client
 from teams.models import AuditEntry, PersonalAccessToken, User
 from teams.services import access_tokens
 from tests.helpers.factories import T0, make_user
-from tests.helpers.reading import read, submit, words
+from tests.helpers.reading import lines, read, submit, words
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
@@ -178,3 +178,75 @@ def test_another_persons_token_is_neither_listed_nor_there(client: Client, as_us
     assert client.post(f"{URL}{token.pk}/revoke/").status_code == 404
     assert me(text) == 200
     assert "secret plan" in read(as_user(other), URL)
+
+
+def listed(page: str) -> list[str]:
+    """The names of the tokens in the list of these words."""
+    return [name for name in ("nightly", "weekly", "yearly") if f"{name} Read" in page]
+
+
+@pytest.fixture
+def three(client: Client) -> Client:
+    """With a token that works, one that has expired and one that was revoked."""
+    ada = User.objects.get(email="ada@example.com")
+    made = {
+        name: access_tokens.create(user=ada, name=name, scope="read", expires_in_days=days, by=ada, at=at)[0]
+        for name, days, at in (
+            ("nightly", 30, T0),
+            ("weekly", 1, T0 - timedelta(days=2)),
+            ("yearly", 30, T0 - timedelta(days=1)),
+        )
+    }
+    access_tokens.revoke(token=made["yearly"], by=ada, at=T0)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("", ["nightly", "weekly", "yearly"]),
+        ("?q=LY", ["nightly", "weekly", "yearly"]),
+        ("?q=week", ["weekly"]),
+        ("?state=works", ["nightly"]),
+        ("?state=expired", ["weekly"]),
+        ("?state=revoked", ["yearly"]),
+        ("?state=revoked&q=night", []),
+        ("?state=nonsense", ["nightly", "weekly", "yearly"]),
+    ],
+)
+def test_tokens_are_found_by_name_and_state_and_the_file_has_those(
+    three: Client, asked: str, names: list[str]
+) -> None:
+    page = read(three, f"{URL}{asked}")
+    assert listed(page) == names
+    assert f"{len(names)} token" in page
+    assert ("No token is found. Show all" in page) == (not names)
+    file = lines(three, f"{URL}file/{asked}", "access-tokens.csv")
+    assert sorted(line.partition(",")[0] for line in file[1:]) == names
+    assert (
+        f'id="csv" href="{URL}file/{asked}"'.replace("&", "&amp;") in three.get(URL + asked).content.decode()
+    )
+
+
+def test_the_file_says_of_a_token_what_the_page_says_and_never_its_text(three: Client) -> None:
+    text = make(three, name="=SUM(A1)")
+    me(text)
+
+    heading, last, *others = lines(three, f"{URL}file/")
+
+    assert heading == "Name,Scope,Starts with,Made (UTC),Last used (UTC),Expires (UTC),State"
+    moments = "2026-06-03T10:02:00+00:00,2026-06-03T10:02:00+00:00,2026-07-03T10:02:00+00:00"
+    assert last == f"'=SUM(A1),Read,{text[:8]},{moments},Works"
+    assert [line.rpartition(",")[2] for line in others] == ["Works", "Revoked", "Expired"]
+    assert text not in "".join([last, *others])
+
+
+def test_nobody_gets_a_file_of_another_persons_tokens(three: Client, as_user: AsUser) -> None:
+    assert lines(as_user(make_user()), f"{URL}file/")[1:] == []
+    assert Client().get(f"{URL}file/").headers["Location"] == f"/accounts/login/?next={URL}file/"
+    assert three.post(f"{URL}file/").status_code == 405
+
+
+def test_who_has_no_token_has_no_list_to_filter(client: Client) -> None:
+    page = client.get(URL).content.decode()
+    assert ('id="csv"' in page, 'role="search"' in page) == (False, False)
