@@ -61,7 +61,7 @@ def test_a_seat_is_found_by_its_number_or_its_holder(as_user: AsUser) -> None:
     assert boxes(html_of(as_user, bill, "?q=MIA")) == [str(third.pk)]
     assert boxes(html_of(as_user, bill, "?q=3")) == [str(third.pk)]
     nobody = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/billing/?q=nobody")
-    assert "No seat is found. Show all seats" in words(nobody)
+    assert "Nothing is found. Show all seats" in words(nobody)
 
 
 def move_of(html: str) -> tuple[str, str]:

@@ -138,7 +138,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     end_membership(membership=ann, by=None, at=T0)
     assert found("show=left") == ["nobody's"]
     assert found("show=works&q=old") == []
-    assert "No key is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
+    assert "Nothing is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
     assert f'href="{keys_at(team)}file/?q=old"' in asked("q=old")
     ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
     ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
