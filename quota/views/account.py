@@ -225,7 +225,7 @@ def _asked(request: TeamRequest) -> HttpResponse:
     enqueue(deliver_mail)
     messages.success(
         request,
-        _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
+        _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.display_name},
     )
     return redirect("account")
 

@@ -88,4 +88,4 @@ def _reader(request: HttpRequest) -> Reader:
     key = SubscriptionKey.objects.current().filter(membership=membership, revoked_at=None).first()
     if membership is None or key is None:
         return SIGNED_IN
-    return Reader(key.prefix, membership.team.slug, membership.team.name)
+    return Reader(key.prefix, membership.team.slug, membership.team.display_name)
