@@ -170,7 +170,7 @@ class PreviewSerializer(Shape):
     proration_at = serializers.DateTimeField(allow_null=True)
     billed_from = serializers.DateTimeField(
         allow_null=True,
-        help_text="From when on a seat that is added or raised is billed: at least for seven days.",
+        help_text="From when on a seat that is added or moved up is billed: at least for seven days.",
     )
     carried_nanousd = serializers.IntegerField(
         help_text="Too small for the card: added to the next invoice instead."

@@ -12,12 +12,12 @@ from teams.models import Team
 
 @dataclass(frozen=True, slots=True)
 class SeatOffer:
-    """`is_subscribed`: a seat is added to the subscription, else it is the Team's first purchase. `raises`:
-    the seat that the member holds is paid for by the subscription, so its plan can be raised.
+    """`is_subscribed`: a seat is added to the subscription, else it is the Team's first purchase. `moves`:
+    the seat that the member holds is paid for by the subscription, so it can be moved to another plan.
     """
 
     is_subscribed: bool
-    raises: bool
+    moves: bool
 
 
 def seat_offers(team: Team, seat_ids: Collection[int]) -> dict[int | None, SeatOffer]:
@@ -25,7 +25,7 @@ def seat_offers(team: Team, seat_ids: Collection[int]) -> dict[int | None, SeatO
     is_subscribed = Subscription.objects.for_team(team).live().exists()
     bought = PurchasedSeat.objects.for_team(team).live().filter(seat__in=seat_ids, leaves=False)
     paid = set(bought.values_list("seat", flat=True)) if is_subscribed else set()
-    return {seat_id: SeatOffer(is_subscribed, raises=seat_id in paid) for seat_id in (None, *seat_ids)}
+    return {seat_id: SeatOffer(is_subscribed, moves=seat_id in paid) for seat_id in (None, *seat_ids)}
 
 
 def plans_can_change(team: Team) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from billing.models import PurchasedSeat
+from billing.money import PACKS
 from billing.selectors.overview import overdue_of
 from billing.selectors.seat_offers import SeatOffer, next_plans
 from billing.selectors.seat_offers import seat_offers as offers_of
@@ -19,14 +21,34 @@ from billing.selectors.smaller_plans import OversizedSeat, SmallerPlans
 from billing.selectors.smaller_plans import smaller_plans as smaller_plans_of
 from billing.selectors.top_ups import TopUpTrouble
 from billing.selectors.top_ups import top_up_troubles as troubles_of
+from billing.workflows.change_previews import LEAST_BILLED
 from quota.models import Plan
 from quota.selectors.member_requests import WaitingForSeat
 from quota.selectors.seats import SeatState
 from quota.selectors.usage_bar import UsageBar
+from quota.services.credits import LOT_LIFETIME
 from teams.models import Membership, Team
 from teams.permissions import Right, may
 
 register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for every Team that buys: the least that is bought of Credits and of API balance, how
+    long Credits can be used, and how long a seat that is added or moved up is billed at least.
+    """
+
+    least_credits_nanousd: int = PACKS["credits"].least_nanousd
+    least_balance_nanousd: int = PACKS["balance"].least_nanousd
+    lifetime_days: int = LOT_LIFETIME.days
+    least_billed_days: int = LEAST_BILLED.days
+
+
+@register.simple_tag
+def terms() -> Terms:
+    """The figures that texts name, from where they are kept: none is typed into a template."""
+    return Terms()
 
 
 @register.filter
@@ -115,7 +137,7 @@ def top_up_troubles(team: Team) -> list[TopUpTrouble]:
 
 @register.simple_tag
 def higher_plans(team: Team, bars: Sequence[UsageBar]) -> dict[int, Plan]:
-    """What the seats of these bars can be raised to, by the seat's id."""
+    """What the seats of these bars can be moved to, by the seat's id."""
     return next_plans(team, [bar.seat_id for bar in bars if bar.seat_id])
 
 

@@ -114,7 +114,7 @@ def _move(asked: str, now: Overview, sold: list[Offer]) -> dict[str, object]:
     above = {offer.plan.code: offer for offer in sold if offer.plan.rank > rank}
     is_sold = any(offer.plan.code == asked for offer in sold)
     to_plan = asked if is_sold else next(iter(above), "")
-    return {"to_plan": to_plan, "is_upgrade": to_plan in above}
+    return {"to_plan": to_plan, "is_higher": to_plan in above}
 
 
 @team_page(get=Right.MANAGE_BILLING)

@@ -36,7 +36,7 @@ from teams.models import Seat, Team
 from tokenplan.kit.errors import InvalidValue
 
 NAMED_SEATS = 5
-# An added or raised seat is billed for so long at least (docs/rules.md, Buying and changing).
+# A seat that is added or moved up is billed for so long at least (docs/rules.md, Buying and changing).
 LEAST_BILLED = timedelta(days=7)
 
 
@@ -46,9 +46,9 @@ class Preview:
     (as shown at `proration_at`), else the next regular invoice. `renewal_nanousd`: the regular invoice
     afterwards, at `renews_at`; None where none will come.
 
-    The proration is counted from `billed_from`: a seat that is added or raised is billed for LEAST_BILLED.
-    `carried_nanousd`: too small for the card, so it is added to the next invoice. `ends_discount`: a discount
-    for some months is left behind, since a year begins.
+    The proration is counted from `billed_from`: a seat that is added or moved up is billed for
+    LEAST_BILLED. `carried_nanousd`: too small for the card, so it is added to the next invoice.
+    `ends_discount`: a discount for some months is left behind, since a year begins.
     """
 
     text: str
@@ -164,7 +164,7 @@ def _refuse_what_cannot_be_paid(change: BillChange, snapshot: SubscriptionSnapsh
 
 
 def _billed_from(request: ChangeRequest, snapshot: SubscriptionSnapshot, moment: datetime) -> datetime:
-    """A seat that is added or raised has whole windows at once, however little of the period is left."""
+    """A seat that is added or moved up has whole windows at once, however little of the period is left."""
     if isinstance(request, SwitchInterval):
         return moment
     return max(snapshot.period_start, min(moment, snapshot.period_end - LEAST_BILLED))

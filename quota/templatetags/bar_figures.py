@@ -37,7 +37,7 @@ def figures_of(kind: str, shown: ShownBar, zone: tzinfo) -> Figures | None:
         return None
     name = "" if shown.mine else member.user.display_name
     # A plan that a seat has had never changes.
-    figures += [member.team.name, member.team.slug, name, bar.plan.id, bar.agents]
+    figures += [member.team.display_name, member.team.slug, name, bar.plan.id, bar.agents]
     # A moment of the same day is shown without the day.
     figures.append(bar.at.astimezone(zone).date())
     return [*figures, *(_of_window(window, outlook) for window, outlook in bar.shown)]

@@ -186,7 +186,7 @@ def _said(shown: ShownBar, windows: Sequence[dict[str, Any]]) -> str:
         parts.append(_("The seat is suspended"))
     elif shown.state == "nothing":
         parts.append(_("Nothing to spend yet"))
-    return f"{shown.bar.membership.team.name}. {'. '.join(parts)}."
+    return f"{shown.bar.membership.team.display_name}. {'. '.join(parts)}."
 
 
 def _widths(window: QuotaWindow, state: str, on_credits: OnCredits | None) -> dict[str, str]:

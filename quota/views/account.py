@@ -34,9 +34,9 @@ from teams.permissions import Right
 from teams.services.accounts import open_account
 from teams.tasks import deliver_mail
 from teams.views.base import (
-    LAST_TEAM,
     PersonRequest,
     TeamRequest,
+    last_team,
     own_memberships,
     person_page,
     show,
@@ -99,7 +99,7 @@ def account(request: PersonRequest) -> HttpResponse:
         )
         for shown in bars
     ]
-    asked, last = request.GET.get("team", ""), request.session.get(LAST_TEAM, "")
+    asked, last = request.GET.get("team", ""), last_team(request)
     whole, *others = sorted(cards, key=lambda card: _order(card, asked, last))
     context = {
         "card": whole,
@@ -225,7 +225,7 @@ def _asked(request: TeamRequest) -> HttpResponse:
     enqueue(deliver_mail)
     messages.success(
         request,
-        _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.name},
+        _("The Owner and the Admins of %(team)s have your request.") % {"team": request.team.display_name},
     )
     return redirect("account")
 

@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from quota.api.csv_cells import credits_cell
 from quota.forms import CapForm, PlanForm
@@ -69,7 +70,13 @@ def members_csv(request: TeamRequest) -> HttpResponseBase:
     at = timezone.now()
     rows = read_in_batches(_found(request.team, request.GET, at), partial(rows_of, at=at))
     heading = (
-        *(_("Name"), _("E-mail address"), _("Role"), _("Billing right"), _("Member since (UTC)")),
+        *(
+            pgettext("of a person", "Name"),
+            _("E-mail address"),
+            _("Role"),
+            _("Billing right"),
+            _("Member since (UTC)"),
+        ),
         *(_("Seat"), _("Plan"), _("Key"), _("Key last used (UTC)")),
         *(_("May use Credits"), _("Credits a month, at most")),
     )

@@ -34,7 +34,8 @@ def own_cap(request: TeamRequest) -> HttpResponse:
         ),
     ):
         messages.success(
-            request, _("Your own limit on Credits in %(team)s is saved.") % {"team": request.team.name}
+            request,
+            _("Your own limit on Credits in %(team)s is saved.") % {"team": request.team.display_name},
         )
         return redirect("account")
     context = {"form": form, "access": access}

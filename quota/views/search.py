@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from quota.selectors.search import find
 from quota.views.palette_actions import offered
 from teams.models import Membership
-from teams.views.base import LAST_TEAM, PersonRequest, person_page
+from teams.views.base import PersonRequest, last_team, person_page
 from tokenplan.kit.text import searched
 
 
@@ -22,7 +22,7 @@ def search(request: PersonRequest) -> HttpResponse:
     """What one can do, and the people, seats and API keys, in one's Teams, as links."""
     text = searched(request.POST.get("q", ""))
     mine = Membership.objects.live().filter(user=request.user).select_related("team")
-    last = request.session.get(LAST_TEAM)
+    last = last_team(request)
     in_order = sorted(mine, key=lambda one: (one.team.slug != last, one.team.is_default, one.team.name))
     context = {"found": find(request.user, text), "actions": offered(in_order, text), "text": text}
     answer = render(request, "quota/includes/found.html", context)

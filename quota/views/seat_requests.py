@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from quota.api.csv_cells import Number, credits_cell
 from quota.forms import GrantCreditsForm
@@ -63,7 +64,7 @@ def requests_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are asked for, for a spreadsheet."""
     names = plan_names()
     heading = (
-        *(_("Name"), _("E-mail address"), _("Asks for"), _("Plan asked for")),
+        *(pgettext("of a person", "Name"), _("E-mail address"), _("Asks for"), _("Plan asked for")),
         *(_("Credits a month asked for"), _("Message"), _("Asked (UTC)"), _("Was granted")),
         *(_("Seat given"), _("Plan given"), _("Credits a month, at most")),
         *(_("Also when a window is full"), _("Answered by"), _("Answered (UTC)")),

@@ -13,10 +13,11 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
+from teams.team_names import first_name, first_names
 from teams.time_zones import DEFAULT as DEFAULT_ZONE
 from teams.user_manager import UserManager
 
@@ -29,7 +30,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     # In its one form (docs/decisions/0020), so that equal texts are the same address and no others are.
     email = models.EmailField(_("mail address"), max_length=254)
-    name = models.CharField(_("name"), max_length=100, blank=True)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=100, blank=True)
     # Django asks this one; the constraint keeps it equal to the moment.
     is_active = models.BooleanField(_("open"), default=True)
     deactivated_at = models.DateTimeField(
@@ -124,6 +125,13 @@ class Team(models.Model):
     @property
     def is_default(self) -> bool:
         return self.default_for_id is not None
+
+    @property
+    def display_name(self) -> str:
+        """The name that its people gave it; of a Default Team that nobody has given another, the one that
+        such Teams have in the reader's language.
+        """
+        return first_name() if self.is_default and self.name in first_names() else self.name
 
 
 class Membership(models.Model):

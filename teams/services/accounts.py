@@ -15,6 +15,7 @@ from teams.models import Membership, User
 from teams.services import audit
 from teams.services.locks import lock_account
 from teams.services.teams import found, insert_with_free_slug
+from teams.team_names import first_name
 from teams.time_zones import known_names
 from tokenplan.kit.errors import InvalidValue, PermissionRefused
 from tokenplan.kit.text import clean_name
@@ -32,7 +33,7 @@ def open_account(*, user: User, at: datetime) -> Membership:
         return present
     stem = slugify(user.email.partition("@")[0])[:50].strip("-") or "team"
     with override(user.language or get_language()):
-        name = _("Default Team")
+        name = first_name()
     team = insert_with_free_slug(name=name, at=at, stem=stem, slugs=[], default_for=user)
     owner = found(team=team, user=user, at=at)
     audit.record(

@@ -1,4 +1,4 @@
-"""Moments in lists: how long ago, with the exact one at hand."""
+"""Moments: how long ago or in how long, with the exact one at hand."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ register = template.Library()
 
 @register.filter
 def ago(at: datetime) -> SafeString:
-    """`3 hours ago`, as an element that programs can read; its title is the exact moment, in the reader's
-    time zone.
+    """`3 hours ago`, or `3 hours from now`, as an element that programs can read; its title is the exact
+    moment, in the reader's time zone.
     """
-    exact = date_format(timezone.localtime(at), "j M Y, H:i T")
+    exact = date_format(timezone.localtime(at), "j M Y, H:i:s T")
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, naturaltime(at))

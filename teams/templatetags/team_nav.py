@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from teams.models import Membership, Team
 from teams.permissions import Right, may
-from teams.views.base import LAST_TEAM, own_memberships
+from teams.views.base import last_team, own_memberships
 
 register = template.Library()
 
@@ -20,7 +20,7 @@ register = template.Library()
 @dataclass(frozen=True)
 class Sidebar:
     """One's memberships with their Teams, the Default Team first, then by name; and the one that the page is
-    about, or else the one that was looked at last.
+    about, or else the one that was opened last.
     """
 
     memberships: list[Membership]
@@ -45,7 +45,7 @@ def sidebar(context: RequestContext) -> Sidebar:
     of_page = match.kwargs.get("slug") if match else None
     by_slug = {membership.team.slug: membership for membership in found}
     regular = [membership for membership in found if not membership.team.is_default]
-    current = by_slug.get(str(of_page)) or by_slug.get(context.request.session.get(LAST_TEAM, ""))
+    current = by_slug.get(str(of_page)) or by_slug.get(last_team(context.request))
     return Sidebar(found, current or next(iter(regular + found), None))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
@@ -20,8 +21,9 @@ M = TypeVar("M", bound=Model)
 
 
 PAGE_SIZE = 50
-# In the session: the address of the Team that was looked at last.
+# A cookie, since it outlasts the session: the address of the Team that was opened last.
 LAST_TEAM = "team"
+LAST_TEAM_AGE = 31_536_000
 
 
 class PersonRequest(HttpRequest):
@@ -64,24 +66,40 @@ def team_page(
             def answer() -> HttpResponse:
                 team_request.membership = membership_of(team_request.user, slug)
                 team_request.team = team_request.membership.team
-                _remember(team_request)
                 right = rights.get(request.method or "")
                 if right is None:
                     return HttpResponseNotAllowed([method for method, needed in rights.items() if needed])
                 require(team_request.membership, right)
                 return view(team_request, *args, **kwargs)
 
-            return refusals_as_pages(answer)
+            return _remembered(team_request, refusals_as_pages(answer))
 
         return sign_in_first(page)
 
     return wrap
 
 
-def _remember(request: TeamRequest) -> None:
-    """Pages that are about no Team offer those of the one that was looked at last."""
-    if request.session.get(LAST_TEAM) != request.team.slug:
-        request.session[LAST_TEAM] = request.team.slug
+def last_team(request: HttpRequest) -> str:
+    """The address of the Team that was opened last in this browser, also before the person signed in again;
+    empty for none. It may be of somebody else: look it up among the person's own.
+    """
+    return request.COOKIES.get(LAST_TEAM, "")
+
+
+def _remembered(request: TeamRequest, answer: HttpResponse) -> HttpResponse:
+    """Pages that are about no Team offer those of the one that was opened last. What a page asks for by
+    itself opens none.
+    """
+    if last_team(request) != request.team.slug and "HX-Request" not in request.headers:
+        answer.set_cookie(
+            LAST_TEAM,
+            request.team.slug,
+            max_age=LAST_TEAM_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+    return answer
 
 
 def own_memberships(request: HttpRequest) -> list[Membership]:

@@ -82,6 +82,6 @@ def revoke(request: TeamRequest) -> HttpResponse:
         request,
         lambda: revoke_keys(membership=request.membership, at=timezone.now(), by=request.user),
         gettext("Your key for %(team)s no longer works. Rotate it to get a new one.")
-        % {"team": request.team.name},
+        % {"team": request.team.display_name},
     )
     return redirect("account")

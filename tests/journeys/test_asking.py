@@ -56,7 +56,7 @@ def test_a_member_asks_for_a_higher_seat_and_for_credits_and_the_owner_buys_and_
     page.goto(f"{url}/teams/acme/requests/")
     assert overhang(page) <= 0
     expect(main).to_contain_text("No Max seat is free.")
-    page.get_by_role("link", name=f"Raise seat {seat.number} to Max").click()
+    page.get_by_role("link", name=f"Move seat {seat.number} to Max").click()
     expect(page.get_by_role("heading", name=f"Seat {seat.number}, held by mia@example.com")).to_be_visible()
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("button", name="Menu", exact=True).click()

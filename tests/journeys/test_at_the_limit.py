@@ -162,7 +162,7 @@ def test_a_higher_seat_is_asked_for_from_the_bar_and_bought_and_given(
         other.goto(f"{url}/teams/acme/requests/")
         other.get_by_role("link", name="Buy a Max seat").click()
         other.get_by_role("button", name="Confirm and pay").click()
-        expect(other.get_by_role("status")).to_contain_text("Done")
+        expect(other.locator("#toasts")).to_contain_text("Done")
         other.goto(f"{url}/teams/acme/requests/")
         other.get_by_role("button", name="Assign this seat").click()
         expect(other.get_by_role("main")).to_contain_text("(Max) assigned by ann@example.com")
@@ -185,7 +185,7 @@ def test_the_owner_takes_a_higher_plan_and_what_was_used_stays_counted(
     page.get_by_label("Plan to move to").select_option(label="Max")
     page.get_by_role("button", name="Move to this plan").click()
     page.get_by_role("button", name="Confirm and pay").click()
-    expect(page.get_by_role("status")).to_contain_text("Done: Move seat")
+    expect(page.locator("#toasts")).to_contain_text("Done: Move seat")
 
     page.goto(f"{url}/account/")
     expect(bar).to_contain_text("$6.60 left of $9.90")

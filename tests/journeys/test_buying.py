@@ -237,7 +237,7 @@ def test_an_upgrade_is_seen_with_its_money_and_then_works(
     expect(page.get_by_role("meter")).to_have_count(4)
     page.get_by_role("button", name="Confirm and pay").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Done: Move seat")
+    expect(page.locator("#toasts")).to_contain_text("Done: Move seat")
     expect(page.get_by_role("group", name="Seats by plan")).to_contain_text("Ultra")
     holder = Membership.objects.get(team=team)
     assert holder.holdings.get().seat.purchase.plan.code == "ultra"

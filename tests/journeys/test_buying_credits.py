@@ -68,7 +68,7 @@ def test_credits_are_bought_used_up_and_topped_up_by_themselves(
     page.get_by_label("Buy Credits automatically").check()
     page.get_by_label("At most, a calendar month").fill("50,000")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("Auto top-up is on")
+    expect(page.locator("#toasts")).to_contain_text("Auto top-up is on")
 
     # 10 Credits a call.
     make_desk(owner_of(team)).use(501, at=timezone.now())
@@ -132,7 +132,7 @@ def test_a_page_that_was_left_is_gone_on_with_or_given_up(
 
     page.get_by_role("button", name="Cancel this purchase").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Canceled. Nothing was charged.")
+    expect(page.locator("#toasts")).to_contain_text("Canceled. Nothing was charged.")
     page.goto(f"{url}/teams/acme/credits/purchases/")
     expect(page.get_by_role("region", name="Purchases").first).to_contain_text("Not paid")
     assert CreditPurchase.objects.get().state == "failed"

@@ -82,7 +82,7 @@ def test_an_owner_invites_and_the_invited_signs_in_and_joins(
     page.wait_for_url("**/invitations/")
     type_into(page, "E-mail address", "mia@example.com")
     press(page, page.get_by_role("button", name="Invite", exact=True))
-    expect(page.get_by_role("status").first).to_contain_text("mia@example.com is invited.")
+    expect(page.locator("#toasts")).to_contain_text("mia@example.com is invited.")
     join = url + path_of(last_link())
 
     page.context.clear_cookies()
@@ -91,7 +91,7 @@ def test_an_owner_invites_and_the_invited_signs_in_and_joins(
     page.wait_for_url("**/accounts/login/**")
     sign_in_with_keys(page, "mia@example.com")
     press(page, page.get_by_role("button", name="Accept and join"))
-    expect(page.get_by_role("status")).to_contain_text("You are now a member of Acme.")
+    expect(page.locator("#toasts")).to_contain_text("You are now a member of Acme.")
 
 
 def test_credits_are_asked_for_bought_and_given(
@@ -150,6 +150,6 @@ def test_an_admin_removes_a_member(browser_page: Page, live_server: LiveServer) 
     page.keyboard.press("Enter")
     walk_to(page, remove)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("mia@example.com is no longer a member.")
+    expect(page.locator("#toasts")).to_contain_text("mia@example.com is no longer a member.")
     mia.refresh_from_db()
     assert mia.ended_at

@@ -144,7 +144,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
     page.goto(f"{url}/teams/acme/invitations/")
     page.get_by_label("E-mail address").fill("mia@example.com")
     page.get_by_role("button", name="Invite").click()
-    expect(page.get_by_role("status").first).to_contain_text("mia@example.com is invited.")
+    expect(page.locator("#toasts")).to_contain_text("mia@example.com is invited.")
     join = url + path_of(last_link())
     sign_out(page)
 
@@ -154,7 +154,7 @@ def test_inviting_joining_and_a_seat_given_moved_and_freed(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Accept and join").click()
-    expect(page.get_by_role("status")).to_contain_text("You are now a member of Acme.")
+    expect(page.locator("#toasts")).to_contain_text("You are now a member of Acme.")
     sign_out(page)
 
     sign_in(page, url, "olivia@example.com")

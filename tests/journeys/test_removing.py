@@ -74,7 +74,7 @@ def test_one_is_removed_from_the_list_and_the_seat_is_given_on_and_back(
         arrive(other, url, people["mia"].user)
         expect(other.get_by_role("region", name="Acme")).to_be_visible()
         remove.click()
-        expect(page.get_by_role("status").first).to_contain_text(
+        expect(page.locator("#toasts")).to_contain_text(
             "mia@example.com is no longer a member. The key stopped working."
         )
         assert is_refused(desk)

@@ -66,20 +66,21 @@ def language_of_reader() -> str:
     return active if active in LANGUAGES else SOURCE
 
 
-def render_document(document: Document, figures: Figures, reader: Reader | None = None) -> Rendered:
+def render_document(document: Document, figures: Figures, reader: Reader = NOBODY) -> Rendered:
     """In the reader's language."""
-    asked = (document, language_of_reader(), figures, settings.BASE_URL)
-    return _render(*asked, reader) if reader else _of_nobody(*asked)
+    asked = (document, language_of_reader(), figures, settings.BASE_URL, reader)
+    return _of_many(*asked) if reader in (NOBODY, SIGNED_IN) else _render(*asked)
 
 
-def all_documents(figures: Figures) -> list[Rendered]:
-    """In the reader's language, with nothing of the reader's own: what is listed and searched."""
-    return [render_document(document, figures) for document in DOCUMENTS]
+def all_documents(figures: Figures, *, is_signed_in: bool) -> list[Rendered]:
+    """In the reader's language, with nothing of the reader's own: what is listed and searched. Each has the
+    sections that such a reader is shown.
+    """
+    reader = SIGNED_IN if is_signed_in else NOBODY
+    return [render_document(document, figures, reader) for document in DOCUMENTS]
 
 
-def _render(
-    document: Document, language: str, figures: Figures, base_url: str, reader: Reader = NOBODY
-) -> Rendered:
+def _render(document: Document, language: str, figures: Figures, base_url: str, reader: Reader) -> Rendered:
     context = {**figures.context, "base_url": base_url, "reader": reader}
     parser = _Sections()
     parser.feed(render_to_string(f"docs/{language}/{document.slug}.html", context))
@@ -93,7 +94,7 @@ def _render(
 
 
 # Kept, since a search reads all documents while somebody types; they follow from these arguments alone.
-_of_nobody = lru_cache(maxsize=64)(_render)
+_of_many = lru_cache(maxsize=128)(_render)
 
 
 class _Part:

@@ -9,11 +9,18 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from teams.models import Membership, SubscriptionKey, User
-from teams.views.base import LAST_TEAM
+from teams.views.base import last_team
 from tokenplan.documents.figures import figures
 from tokenplan.documents.pages import BY_SLUG, Document
-from tokenplan.documents.reading import Reader, all_documents, render_document
-from tokenplan.documents.search import Hit, find
+from tokenplan.documents.reading import (
+    NOBODY,
+    SIGNED_IN,
+    Reader,
+    Rendered,
+    all_documents,
+    render_document,
+)
+from tokenplan.documents.search import find
 from tokenplan.kit.text import searched
 
 # The palette has other results beside these.
@@ -24,7 +31,8 @@ MOST_IN_PALETTE = 5
 def docs(request: HttpRequest) -> HttpResponse:
     """All documents with their contents; or, with `?q=`, the sections in which that is found."""
     text = searched(request.GET.get("q", ""))
-    context = {"documents": all_documents(figures()), "searched": text, "hits": _find(text)}
+    documents = _documents(request)
+    context = {"documents": documents, "searched": text, "hits": find(documents, text)}
     return render(request, "docs/index.html", context)
 
 
@@ -35,7 +43,7 @@ def page(request: HttpRequest, page: str) -> HttpResponse:
     """
     document = BY_SLUG.get(page)
     if document is None:
-        context = {"documents": all_documents(figures()), "missing": True}
+        context = {"documents": _documents(request), "missing": True}
         return render(request, "docs/index.html", context, status=404)
     if document.address:
         return redirect(document.address)
@@ -54,12 +62,13 @@ def found(request: HttpRequest) -> HttpResponse:
     """What the palette shows of the documents while somebody types: links to what has all of it. The text is
     posted, so that no address has it.
     """
-    hits = [hit for hit in _find(searched(request.POST.get("q", ""))) if hit.is_complete]
+    text = searched(request.POST.get("q", ""))
+    hits = [hit for hit in find(_documents(request), text) if hit.is_complete]
     return render(request, "docs/includes/found.html", {"hits": hits[:MOST_IN_PALETTE]})
 
 
-def _find(text: str) -> list[Hit]:
-    return find(all_documents(figures()), text) if text else []
+def _documents(request: HttpRequest) -> list[Rendered]:
+    return all_documents(figures(), is_signed_in=request.user.is_authenticated)
 
 
 def _shown(request: HttpRequest, document: Document) -> HttpResponse:
@@ -69,14 +78,14 @@ def _shown(request: HttpRequest, document: Document) -> HttpResponse:
     return answer
 
 
-def _reader(request: HttpRequest) -> Reader | None:
+def _reader(request: HttpRequest) -> Reader:
     """Whoever is signed in, in the Team that they opened last, or else in their Default Team."""
     if not isinstance(request.user, User):
-        return None
+        return NOBODY
     mine = Membership.objects.live().filter(user=request.user).select_related("team")
-    last = mine.filter(team__slug=request.session.get(LAST_TEAM, "")).first()
+    last = mine.filter(team__slug=last_team(request)).first()
     membership = last or mine.order_by("team__default_for").first()
     key = SubscriptionKey.objects.current().filter(membership=membership, revoked_at=None).first()
     if membership is None or key is None:
-        return None
-    return Reader(key.prefix, membership.team.slug, membership.team.name)
+        return SIGNED_IN
+    return Reader(key.prefix, membership.team.slug, membership.team.display_name)

@@ -10,7 +10,7 @@ from django.template.context import Context, RequestContext
 from tokenplan.documents.examples import BY_NAME
 from tokenplan.documents.figures import figures
 from tokenplan.documents.pages import BY_SLUG, neighbours
-from tokenplan.documents.reading import SIGNED_IN, Rendered, all_documents, render_document
+from tokenplan.documents.reading import NOBODY, SIGNED_IN, Rendered, all_documents, render_document
 
 register = template.Library()
 
@@ -18,7 +18,7 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def document(context: RequestContext, slug: str) -> Rendered:
     """A document in the reader's language, for a page that has more than its text."""
-    reader = SIGNED_IN if context["request"].user.is_authenticated else None
+    reader = SIGNED_IN if context["request"].user.is_authenticated else NOBODY
     return render_document(BY_SLUG[slug], figures(), reader)
 
 
@@ -26,7 +26,7 @@ def document(context: RequestContext, slug: str) -> Rendered:
 def docs_head(context: RequestContext, slug: str = "") -> dict[str, Any]:
     """Above a document: all of them, this one marked, and the search."""
     return {
-        "documents": all_documents(figures()),
+        "documents": all_documents(figures(), is_signed_in=context["request"].user.is_authenticated),
         "slug": slug,
         "text": context.get("searched", ""),
     }

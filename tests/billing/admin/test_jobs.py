@@ -39,14 +39,14 @@ def test_each_job_says_when_it_ran_what_it_did_and_why_it_failed() -> None:
     page = read(operator, LIST)
 
     assert (
-        "Send the mails that are due teams.deliver_mail fine 2026-06-03 10:01:50 2.00 s 1,234 "
-        "2026-06-03 10:02:20 0 –" in page
+        "Send the mails that are due teams.deliver_mail fine 10 seconds ago 2.00 s 1,234 "
+        "20 seconds from now 0 –" in page
     )
     assert (
         "Write expired lots into the ledger quota.expire_lots failed: what it left waits for the next run "
-        "2026-06-03 10:01:40 0.00 s – 2026-06-03 10:02:40 1 2026-06-03 10:01:40: ValueError: no" in page
+        "20 seconds ago 0.00 s – 40 seconds from now 1 20 seconds ago: ValueError: no" in page
     )
-    assert "quota.reconcile has not run yet – – – 2026-06-04 03:17:00 0 –" in page
+    assert "quota.reconcile has not run yet – – – 17 hours from now 0 –" in page
     assert "Jobs that are not well" in read(operator, reverse("admin:index"))
 
 
@@ -57,7 +57,7 @@ def test_right_after_the_start_no_job_is_said_to_be_unwell() -> None:
 
     page = read(operator, LIST)
 
-    assert "teams.deliver_mail has not run yet – – – 2026-06-03 09:59:30 0 –" in page
+    assert "teams.deliver_mail has not run yet – – – 2 minutes ago 0 –" in page
     assert "never ran" not in page
     assert "Jobs that are not well 0" in read(operator, reverse("admin:index"))
 

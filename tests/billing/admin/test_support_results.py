@@ -87,7 +87,7 @@ def test_mails_and_the_audit_are_said_as_people_read_them() -> None:
     person = read(client, reverse("support-person", args=[owner.pk]))
     file = read(client, reverse("support-team", args=[team.pk]))
 
-    assert f"You are no longer a member of A & B {owner.email} 2026-06-03 10:02 not yet Send again" in person
+    assert f"You are no longer a member of A & B {owner.email} now not yet Send again" in person
     assert f"Closed the account {owner.email}. – the system Ticket 8" in person
     assert f"Took Seat 1 from {owner.email}. {team.name} the system Ticket 7" in person
     assert f"Took Seat 1 from {owner.email}. the system Ticket 7" in file

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_team_without_a_subscription_buys_its_first_seat() -> None:
-    assert seat_offers(make_team(), []) == {None: SeatOffer(is_subscribed=False, raises=False)}
+    assert seat_offers(make_team(), []) == {None: SeatOffer(is_subscribed=False, moves=False)}
 
 
-def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> None:
+def test_a_seat_that_the_subscription_pays_for_can_be_moved_to_another_plan_and_no_other() -> None:
     put_on_sale()
     bill, other = Bill(), Bill()
     bill.say({"plus": 1})
@@ -27,13 +27,13 @@ def test_a_seat_that_the_subscription_pays_for_can_be_raised_and_no_other() -> N
     plan = Plan.objects.current("plus")
     given = grant_seat(team=bill.team, plan=plan, ends_at=None, source="gift", at=T0, by=None)
 
-    raised, bought = (SeatOffer(is_subscribed=True, raises=raises) for raises in (True, False))
+    moved, bought = (SeatOffer(is_subscribed=True, moves=moves) for moves in (True, False))
     offers = seat_offers(bill.team, [paid.pk, given.pk, of_others.pk])
-    assert offers.pop(paid.pk) == raised
+    assert offers.pop(paid.pk) == moved
     assert offers == dict.fromkeys((None, given.pk, of_others.pk), bought)
 
 
-def test_the_next_higher_plan_on_sale_is_what_a_paid_seat_can_be_raised_to() -> None:
+def test_the_next_higher_plan_on_sale_is_what_a_paid_seat_can_be_moved_to() -> None:
     plans = put_on_sale()
     bill = Bill()
     bill.say({"plus": 1, "max": 1})

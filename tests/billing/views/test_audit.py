@@ -50,7 +50,7 @@ def test_the_audit_log_says_in_a_sentence_who_did_what(team: Team, owner: Client
 
     who = owner_of(team).user.email
     changed = "Changed the role of mia@example.com from Member to Admin."
-    assert f"3 Jun 2026, 10:02:00 {who} {changed}" in page
+    assert f"now {who} {changed}" in page
     assert "The system mia@example.com joined as Member." in page
     assert "The system Gave Seat 1 to mia@example.com." in page
     assert "Seat 1 has Max v2." in page

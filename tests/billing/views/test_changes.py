@@ -86,7 +86,7 @@ def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: 
 
     assert "Charged now $11.66" in shown
     assert (
-        "A seat that is added or raised is billed for at least seven days: here from 26 Jun 2026, 10:02 UTC."
+        "A seat that is added or moved up is billed for at least 7 days: here from 26 Jun 2026, 10:02 UTC."
         " This period still ends on 3 Jul 2026, 10:02 UTC." in shown
     )
 

@@ -77,7 +77,7 @@ def test_invoices_are_filtered_by_state_and_day_on_the_page_and_in_the_file(clie
         shown = client.get(URL + asked).context["invoices"].rows
         assert [invoice.number for invoice in shown] == found, asked
         assert [line.split(",")[0] for line in lines(client, FILE + asked)[1:]] == [f"'{n}" for n in found]
-    assert "No such invoices. Show all" in read(client, f"{URL}?state=paid&start=2026-06-04")
+    assert "Nothing is found. Show all" in read(client, f"{URL}?state=paid&start=2026-06-04")
 
 
 def test_the_search_of_seats_and_the_filter_of_invoices_stand_beside_each_other(

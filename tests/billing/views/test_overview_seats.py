@@ -63,7 +63,7 @@ def test_a_seat_is_found_by_its_number_its_plan_or_its_holder(as_user: AsUser) -
     of_two = billed(plus=1, max=2)
     assert boxes(html_of(as_user, of_two, "?q=MAX")) == [str(row.seat.pk) for row in of_two.seats()[1:]]
     nobody = as_user(owner_of(bill.team).user).get(f"/teams/{bill.team.slug}/billing/?q=nobody")
-    assert "No seat is found. Show all seats" in words(nobody)
+    assert "Nothing is found. Show all seats" in words(nobody)
 
 
 def test_many_seats_are_summed_up_and_changed_before_they_are_listed(as_user: AsUser) -> None:

@@ -209,9 +209,9 @@ def test_the_campaign_says_what_each_side_gets_for_whom_and_when(
 
     assert (
         "Invite a friend Ten percent for both of you. Who comes by a link saves 10% of every invoice of a"
-        " Team's seats, upgrades and renewals too, as long as the subscription goes on Who invites gets 10%"
-        " of what that Team really pays for seats until the campaign ends, without tax, as vouchers for the"
-        " API balance that are good for 90 days" in page
+        " Team's seats, moves to a higher plan and renewals too, as long as the subscription goes on"
+        " Who invites gets 10% of what that Team really pays for seats until the campaign ends, without"
+        " tax, as vouchers for the API balance that are good for 90 days" in page
     )
     assert "Sign in to get your link" in page
     assert "There is no promotion at present." not in page

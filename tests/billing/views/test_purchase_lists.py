@@ -93,7 +93,7 @@ def test_purchases_are_filtered_by_state_and_day_on_the_page_and_in_the_file(
         page = read(client, CREDITS + asked)
         assert [day for day in (waiting, left, paid) if f"{day}, " in page] == found, asked
         assert len(lines(client, f"{CREDITS}file/{asked}")) == 1 + len(found), asked
-    assert "No such purchases. Show all" in read(client, f"{CREDITS}?end=2026-06-02")
+    assert "Nothing is found. Show all" in read(client, f"{CREDITS}?end=2026-06-02")
 
 
 def test_older_purchases_and_the_file_keep_what_is_asked_for(team: Team, client: Client) -> None:

@@ -77,7 +77,7 @@ def test_seats_are_found_by_holder_number_plan_and_state(as_user: AsUser) -> Non
     assert found("show=held") == ["1", "2"]
     assert found("show=suspended") == ["3"]
     assert found("show=no-plan") == []
-    assert "No seat is found." in read(client, f"/teams/{scene.team.slug}/seats/?show=no-plan")
+    assert "Nothing is found." in read(client, f"/teams/{scene.team.slug}/seats/?show=no-plan")
 
 
 def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:

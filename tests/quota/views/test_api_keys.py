@@ -139,7 +139,7 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     assert found("show=left") == ["nobody's"]
     assert found("show=works&q=old") == []
     assert '<p class="text-secondary" role="status">1 API key</p>' in asked("q=bat")
-    assert "0 API keys No key is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
+    assert "0 API keys Nothing is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
     assert f'href="{keys_at(team)}file/?q=old"' in asked("q=old")
     ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
     ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)

@@ -263,7 +263,7 @@ def test_invitations_are_found_by_a_part_of_the_address(team: Team, owner: Clien
     page = read(owner, "/teams/acme/invitations/?q=MIA")
     assert "mia@example.com" in page
     assert "noah@example.com" not in page
-    assert "No invitation is found. Show all" in read(owner, "/teams/acme/invitations/?q=zoe")
+    assert "Nothing is found. Show all" in read(owner, "/teams/acme/invitations/?q=zoe")
 
 
 def test_an_admin_invites_members_and_the_owner_alone_an_admin(team: Team, as_user: AsUser) -> None:

@@ -104,7 +104,7 @@ def test_members_are_found_by_a_part_of_their_name_or_address(team: Team, owner:
     assert found(owner, "q=MIA@") == ["mia@example.com"]
     assert found(owner, "q=+more") == ["mia@example.com"]
     assert found(owner, "q=%25") == []
-    assert "Nobody is found." in read(owner, "/teams/acme/members/?q=nobody")
+    assert "Nothing is found." in read(owner, "/teams/acme/members/?q=nobody")
     assert "1 member " in read(owner, "/teams/acme/members/?q=noah")
 
 

@@ -160,20 +160,18 @@ def test_who_is_stopped_is_helped_with_one_click_by_who_may(as_user: AsUser) -> 
     raised = f'href="{team}billing/change/?kind=move&amp;plan=max&amp;seats={state.seat.pk}">'
 
     page = owner.get(team)
-    assert f"See the Plus seat ({name}) · Buy Credits ({name}) · Raise the seat to Max ({name})" in words(
-        page
-    )
+    assert f"See the Plus seat ({name}) · Buy Credits ({name}) · Move the seat to Max ({name})" in words(page)
     assert raised in page.content.decode()
-    asked = f"Ask {owner_of(bill.team).user.display_name} to raise the seat to Max."
+    asked = f"Ask {owner_of(bill.team).user.display_name} to move the seat to Max."
     assert f"See the Plus seat ({name}) · {asked}" in read(admin, team)
     assert "Buy Credits" not in read(admin, team)
-    assert "Raise the seat" not in read(admin, team)
+    assert "Move the seat" not in read(admin, team)
 
     give_credits(bill.team, 5 * CREDIT)
     page = admin.get(team)
     assert f"· Give access to Credits ({name}) · {asked}" in words(page)
     assert f'href="{team}credits/access/{ann.pk}/">' in page.content.decode()
-    assert f"· Raise the seat to Max ({name})" in read(owner, team)
+    assert f"· Move the seat to Max ({name})" in read(owner, team)
 
     allow_credits(ann, overflow="never")
     assert f"· Access to Credits ({name})" in read(admin, team)
@@ -198,7 +196,7 @@ def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsU
 
     page = owner.get(team)
     assert f"{first} has no seat, and calls were refused in the last 7 days." in words(page)
-    assert "6 people in all have no seat and were refused Buy, upgrade or give up seats" in words(page)
+    assert "6 people in all have no seat and were refused Buy, change or give up seats" in words(page)
     assert last not in words(page)
     assert "Give a seat" not in words(page)
 

@@ -126,7 +126,7 @@ def test_how_often_each_reason_was_leads_to_its_calls_and_what_is_not_found_lead
     page = client.get(f"{url}?start=2026-06-01&before=x")
     assert 'href="?start=2026-06-01&amp;reason=usage_owed"' in page.content.decode()
     assert len(client.get(f"{url}file/?start=x").getvalue().splitlines()) == 3
-    assert "No refused call is found. Show all" in read(client, f"{url}?start=2026-06-03&model=gpt")
+    assert "Nothing is found. Show all" in read(client, f"{url}?start=2026-06-03&model=gpt")
 
 
 def test_long_lists_are_paged(as_user: AsUser) -> None:

@@ -48,9 +48,7 @@ def test_a_request_is_granted_with_a_free_seat(as_user: AsUser) -> None:
 
     assert f"mia@example.com holds Seat {better.number} now." in page
     by = owner_of(team).user.display_name
-    assert (
-        f"mia@example.com · A Max seat Seat {better.number} (Max) assigned by {by} 3 Jun 2026, 10:02" in page
-    )
+    assert f"mia@example.com · A Max seat Seat {better.number} (Max) assigned by {by} now" in page
     assert SeatHolding.objects.current().get().seat == better
     assert SeatHolding.objects.get(seat=old).ended_at == T0
     assert Mail.objects.filter(kind="seat_request_answered").count() == 1
@@ -178,7 +176,7 @@ def test_requests_are_found_by_kind_and_by_whether_they_are_answered(as_user: As
     other = as_user(owner_of(make_team("Other")).user)
     assert "No open requests. See who has no seat" in read(other, "/teams/other/requests/")
     assert "Download as CSV" not in read(other, "/teams/other/requests/")
-    assert "No request is found. Show all" in read(other, "/teams/other/requests/?show=answered")
+    assert "Nothing is found. Show all" in read(other, "/teams/other/requests/?show=answered")
 
 
 def answered_and_open() -> Team:

@@ -20,9 +20,10 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
         (timedelta(0), "now", "现在"),
         (timedelta(hours=3), "3\xa0hours ago", "3小时之前"),
         (timedelta(days=40), "1\xa0month, 1\xa0week ago", "1\xa0月，1\xa0周前"),
+        (-timedelta(hours=3), "3\xa0hours from now", "3小时后"),
     ],
 )
-def test_it_says_how_long_ago_in_the_readers_language(since: timedelta, english: str, chinese: str) -> None:
+def test_it_says_how_long_ago_or_in_how_long(since: timedelta, english: str, chinese: str) -> None:
     with time_machine.travel(NOW, tick=False):
         assert f">{english}</time>" in ago(NOW - since)
         with translation.override("zh-hans"):
@@ -32,5 +33,5 @@ def test_it_says_how_long_ago_in_the_readers_language(since: timedelta, english:
 def test_the_exact_moment_is_the_title_in_the_readers_time_zone() -> None:
     with time_machine.travel(NOW, tick=False), timezone.override(ZoneInfo("Europe/Berlin")):
         assert ago(NOW - timedelta(minutes=90)) == (
-            '<time datetime="2026-06-03T10:30:00+00:00" title="3 Jun 2026, 12:30 CEST">an hour ago</time>'
+            '<time datetime="2026-06-03T10:30:00+00:00" title="3 Jun 2026, 12:30:00 CEST">an hour ago</time>'
         )

@@ -68,6 +68,27 @@ def test_a_default_team_has_no_people(as_user: AsUser) -> None:
     assert "Personal · No seat</span>" in bar
 
 
+def test_it_shows_the_team_opened_last_also_after_signing_in_again_and_only_to_its_members(
+    as_user: AsUser,
+) -> None:
+    mia = make_user("mia@example.com")
+    for name in ("Acme", "Zoo"):
+        make_member(make_team(name), mia)
+    client = as_user(mia)
+    assert current(sidebar(client, "/account/")) == "Acme"
+    client.get("/teams/zoo/")
+    assert current(sidebar(client, "/account/")) == "Zoo"
+    # What the page asks for by itself opens nothing.
+    client.get("/teams/acme/", headers={"HX-Request": "true"})
+    assert current(sidebar(client, "/account/")) == "Zoo"
+
+    client.post("/accounts/logout/")
+    client.force_login(mia)
+    assert current(sidebar(client, "/account/")) == "Zoo"
+    client.force_login(make_user("another@example.com"))
+    assert current(sidebar(client, "/account/")) == "Default Team"
+
+
 def test_it_says_where_one_is(as_user: AsUser) -> None:
     client = as_user(owner_of(make_team("Acme")).user)
     members = sidebar(client, "/teams/acme/members/")

@@ -21,7 +21,6 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 PAGE = "/account/security/"
 OTHERS = "/account/sessions/end-others/"
-T0_WORDS = "3 Jun 2026, 10:02"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 Version/19.0 Safari/604.1"
 LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -57,7 +56,7 @@ def test_it_gathers_what_protects_the_account(ada: User) -> None:
 
     assert "all your other sessions are signed out" in page
     assert "Authenticator app Off" in page
-    assert f"Firefox on Linux This session From 127.0.0.1, signed in {T0_WORDS}, last seen now." in page
+    assert "Firefox on Linux This session From 127.0.0.1, signed in now, last seen now." in page
     assert "Sign out all other sessions" not in page
     assert "Recovery codes" not in page
 

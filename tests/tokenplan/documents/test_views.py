@@ -74,6 +74,24 @@ def test_the_quickstart_of_who_is_signed_in_begins_after_signing_up(client: Clie
     assert sections() == anchors[1:]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_is_signed_in_is_led_to_no_section_about_signing_up(client: Client, language: str) -> None:
+    wanted, link = {"en": "sign up", "zh-hans": "注册"}[language], 'href="/quickstart/#sign-up"'
+
+    def pages() -> list[str]:
+        accept = {"accept-language": language}
+        answers = [
+            client.get("/docs/", headers=accept),
+            client.get("/docs/", {"q": wanted}, headers=accept),
+            client.post("/docs/found/", {"q": wanted}, headers=accept),
+        ]
+        return [answer.content.decode() for answer in answers]
+
+    assert [link in page for page in pages()] == [True, True, True]
+    client.force_login(make_user("mia@example.com"))
+    assert [link in page for page in pages()] == [False, False, False]
+
+
 def test_every_link_within_the_documents_leads_to_a_section(client: Client) -> None:
     load_shipped()
     pages = {row.url: client.get(row.url).content.decode() for row in DOCUMENTS}
@@ -111,7 +129,7 @@ def test_they_are_of_the_team_that_was_opened_last(client: Client) -> None:
 def test_a_page_that_is_not_there_names_those_that_are(client: Client) -> None:
     answer = client.get("/docs/nothing/")
     assert answer.status_code == 404
-    assert "There is no such page in the docs" in words(answer)
+    assert "Page not found" in words(answer)
     assert 'href="/docs/api/"' in answer.content.decode()
 
 

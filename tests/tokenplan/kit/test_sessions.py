@@ -8,7 +8,8 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers.factories import make_team, owner_of
+from tests.helpers.browsing import PASSWORD
+from tests.helpers.factories import make_user
 from tokenplan.kit.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db
@@ -34,13 +35,12 @@ def test_as_the_database_goes_away_the_answer_is_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = Client(raise_request_exception=False)
-    team = make_team()
-    client.force_login(owner_of(team).user)
+    make_user("ann@example.com", password=PASSWORD)
 
     def away(*_: object, **__: object) -> None:
         raise OperationalError("the connection is lost")
 
     monkeypatch.setattr("django.contrib.sessions.models.Session.save", away)
-    answer = client.get(reverse("team", args=[team.slug]))  # it is remembered as the one opened last
+    answer = client.post(reverse("account_login"), {"login": "ann@example.com", "password": PASSWORD})
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")

@@ -27,7 +27,7 @@ def test_an_address_that_is_not_there(client: Client) -> None:
     answer = client.get("/nothing/")
 
     assert answer.status_code == 404
-    assert "There is nothing at this address" in words(answer)
+    assert "Page not found" in words(answer)
 
 
 def test_a_team_one_is_not_in_is_answered_like_none(as_user: AsUser) -> None:
