@@ -11,7 +11,14 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from quota.api.csv_answers import csv_file, moment_cell, read_in_batches, usd_cell
+from quota.api.csv_answers import (
+    csv_file,
+    moment_cell,
+    person_cells,
+    person_heading,
+    read_in_batches,
+    usd_cell,
+)
 from quota.forms import ApiKeyForm, NewApiKeyForm
 from quota.selectors.api_keys import ApiKeyState, Shown, keys_found, state_of, states_of
 from quota.selectors.balance import api_balance
@@ -64,7 +71,8 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
     found = _found(request, at).order_by("-created_at", "-pk")
     rows = map(_cells, read_in_batches(found, partial(states_of, at=at)))
     heading = (
-        *(_("Name"), _("Starts with"), _("Made by"), _("Used this month (USD)"), _("Cap a month (USD)")),
+        *(_("API key"), _("Starts with"), *person_heading()),
+        *(_("Used this month (USD)"), _("Cap a month (USD)")),
         *(_("Last used (UTC)"), _("Expires (UTC)"), _("State")),
     )
     return csv_file(f"api-keys-{request.team.slug}.csv", heading, rows)
@@ -73,7 +81,7 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
 def _cells(state: ApiKeyState) -> tuple[object, ...]:
     key, text = state.key, state.text
     return (
-        *(key.name, text.prefix, key.membership.user.email),
+        *(key.name, text.prefix, *person_cells(key.membership.user)),
         *(usd_cell(state.month_used), usd_cell(key.month_cap_nanousd)),
         *(moment_cell(text.last_used_at), moment_cell(key.expires_at), str(state.state.label)),
     )

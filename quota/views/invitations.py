@@ -18,7 +18,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from quota.api.csv_answers import credits_cell, csv_file, moment_cell, yes_cell
+from quota.api.csv_answers import (
+    credits_cell,
+    csv_file,
+    moment_cell,
+    person_cells,
+    person_heading,
+    yes_cell,
+)
 from quota.forms import InvitationForm, ManyInvitationsForm
 from quota.invitation_lines import Line, read_lines
 from quota.selectors.invitations import (
@@ -87,9 +94,10 @@ def invitations(request: TeamRequest) -> HttpResponse:
 def invitations_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at, plans = timezone.now(), plan_names()
-    rows = (_cells(row, at, plans) for row in streamed(_found(request, at)))
+    found = _found(request, at).select_related("invited_by", "accepted_by")
+    rows = (_cells(row, at, plans) for row in streamed(found))
     heading = (
-        *(_("E-mail address"), _("Invited by"), _("Role"), _("Promised seat")),
+        *(*person_heading(), *person_heading(_("Invited by")), _("Role"), _("Promised seat")),
         *(_("May use Credits"), _("Credits a month, at most"), _("Sent (UTC)"), _("Times sent")),
         *(_("Valid until (UTC)"), _("State"), _("Accepted or revoked (UTC)")),
     )
@@ -99,7 +107,8 @@ def invitations_csv(request: TeamRequest) -> HttpResponseBase:
 def _cells(row: Invitation, at: datetime, plans: dict[str, str]) -> tuple[object, ...]:
     cap = row.month_cap_nanousd
     return (
-        *(row.email, row.invited_by.email, row.get_role_display()),
+        *(row.accepted_by.name if row.accepted_by else "", row.email),
+        *(*person_cells(row.invited_by), row.get_role_display()),
         plans.get(row.seat_plan_code, row.seat_plan_code),
         *(yes_cell(row.gives_credits), None if cap is None else credits_cell(cap)),
         *(moment_cell(row.sent_at), row.times_sent, moment_cell(row.expires_at)),

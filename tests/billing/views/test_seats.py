@@ -91,13 +91,21 @@ def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
     def lines(query: str) -> list[str]:
         return client.get(f"{url}file/?{query}").getvalue().decode("utf-8-sig").splitlines()
 
-    heading = "Seat,Plan,Suspended,Held by,E-mail address,Used,Renews (UTC),Ends (UTC)"
-    of_owner = f"1,Max,No,,{scene.owner.user.email},5-hour 10%; Weekly 1%,,"
+    heading = (
+        "Seat,Plan,Suspended,Name,E-mail address,"
+        "5-hour: used (USD),5-hour: limit (USD),5-hour: used (%),5-hour: all free by (UTC),"
+        "Weekly: used (USD),Weekly: limit (USD),Weekly: used (%),Weekly: all free by (UTC),"
+        "Renews (UTC),Ends (UTC)"
+    )
+    of_owner = (
+        f"1,Max,No,,{scene.owner.user.email},"
+        "0.99,9.90,10.00,2026-06-03 15:05:00,0.99,99.00,1.00,2026-06-08 00:00:00,,"
+    )
     assert lines("") == [
         heading,
         of_owner,
-        "3,Max,Yes,,,,,",
-        "2,Plus,No,,,5-hour 0%; Weekly 0%,,2026-07-03T10:02:00+00:00",
+        "3,Max,Yes,,,,,,,,,,,,",
+        "2,Plus,No,,,0.00,9.90,0.00,,0.00,99.00,0.00,,,2026-07-03 10:02:00",
     ]
     assert lines(f"q={scene.owner.user.email}&plan=max&show=held") == [heading, of_owner]
     link = f'href="{url}file/?plan=max&amp;show=held"'

@@ -214,9 +214,9 @@ def test_the_link_downloads_what_is_shown_as_csv(as_user: AsUser, used: Scene) -
 
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.getvalue().decode("utf-8-sig").splitlines() == [
-        "starts_at,member,calls,amount_nanousd,from_quota_nanousd,from_credits_nanousd,from_balance_nanousd,"
-        "overrun_nanousd",
-        "2026-06-03T00:00:00Z,mia@example.com,1,30000000,0,30000000,0,0",
+        "Day (UTC),Name,E-mail address,Calls,Price (USD),From quota (USD),From Credits (USD),"
+        "From the API balance (USD),Overrun (USD)",
+        "2026-06-03,,mia@example.com,1,0.03,0.00,0.03,0.00,0.00",
     ]
 
 
