@@ -1,4 +1,4 @@
-"""Every file that the console has for a spreadsheet is alike: docs/decisions/0089-files-for-spreadsheets.md."""
+"""Every file that the console has for a spreadsheet is made alike (decision 89)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def fits(name: str, cell: str) -> bool:
     """Whether a cell is what its heading says: a moment, an amount, an address, or none of these."""
     if name in ("Day (UTC)", "Hour (UTC)") or name.endswith("(UTC)"):
         pattern, form = (DAY, "%Y-%m-%d") if name == "Day (UTC)" else (MOMENT, "%Y-%m-%d %H:%M:%S")
-        return bool(pattern.fullmatch(cell) and datetime.strptime(cell, form))  # noqa: DTZ007
+        return bool(pattern.fullmatch(cell) and datetime.strptime(cell, form))
     if name.endswith("(USD)") or name == "Credits" or name.startswith("Credits "):
         return bool(EXACT.fullmatch(cell))
     if ADDRESSES.fullmatch(name):

@@ -99,7 +99,7 @@ def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
     )
     of_owner = (
         f"1,Max,No,,{scene.owner.user.email},"
-        "0.99,9.90,10.00,2026-06-03 15:05:00,0.99,99.00,1.00,2026-06-08 00:00:00,,"
+        "0.99,9.90,10.00,2026-06-03 15:00:00,0.99,99.00,1.00,2026-06-08 00:00:00,,"
     )
     assert lines("") == [
         heading,
