@@ -20,7 +20,7 @@ from quota.stored_json import moment_json
 from quota.typical_calls import typical_call
 from teams.models import Membership, User
 from tokenplan.kit.errors import Refusal
-from tokenplan.runtime.demo.usage import TURNS
+from tokenplan.runtime.demo.usage import TURNS, TURNS_AT_ONCE
 
 MISTYPED = "MiniMax-M27"
 ESTIMATE = {"input_tokens": 60_000, "output_tokens": 8_000}
@@ -80,7 +80,8 @@ def _row(call: ReportedEvent) -> dict[str, object]:
 
 def use_without_asking(name: str, key_text: str, *, gateway: Gateway, card: Card, at: datetime) -> None:
     """A call that a gateway let through while it could not ask: without a seat and Credits it is owed."""
-    usage = typical_call(card, card.models[TURNS]).usage
+    turn = typical_call(card, card.models[TURNS]).usage
+    usage = {meter: quantity * TURNS_AT_ONCE for meter, quantity in turn.items()}
     call = ReportedEvent(f"demo {name} owed", key_text, TURNS, usage, at - timedelta(days=1))
     record_events(gateway=gateway, events=[call], at=at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def test_the_demo_is_a_living_product(demo: dict[str, object], data: Path) -> No
     assert (shown.free_seats, shown.expiring_nanousd) == (1, 15 * USD)
     assert [request.plan_code for request in SeatRequest.objects.open().filter(team=acme)] == ["max"]
     assert CreditRequest.objects.open().get().membership.user.email == "stefan@initech.example"
-    _has_what_support_is_asked_about(now)
+    _has_what_support_is_asked_about()
     _has_a_team_of_500(str(demo["people"][0]["password"]))  # type: ignore[index]
     call_command("reconcile", "--all", stdout=StringIO())
     assert not Mail.objects.filter(sent_at=None).exists()
@@ -202,8 +202,8 @@ def _has_an_api_account(globex: Team) -> None:
     assert api_balance(globex, timezone.now()).total == 125 * USD - used["balance"]
 
 
-def _has_what_support_is_asked_about(now: datetime) -> None:
-    """Each on its page of the operator's, with the person it is about."""
+def _has_what_support_is_asked_about() -> None:
+    """Each, and on the page where it is seen."""
     refused = RefusedCall.objects.values_list("code", "team__slug").annotate(calls=Count("pk"))
     assert set(refused) == {
         ("quota_exhausted", "initech", 3),
@@ -226,10 +226,13 @@ def _has_what_support_is_asked_about(now: datetime) -> None:
         ("refusedcall", ("quota_exhausted", "no_usable_resources", "model_unknown")),
         ("quarantinedrow", ("model_unknown", "occurred_at_out_of_range")),
         ("owedusage", ("hugo@hooli.example",)),
-        ("usageevent", (str(undo.pk), str(right.pk))),
     ):
         page = operator.get(reverse(f"admin:quota_{model}_changelist")).content.decode()
         assert [text for text in said if text not in page] == [], model
+    owner = Client()
+    owner.force_login(undo.membership.user)
+    receipt = owner.get(reverse("team-receipt", args=["acme", undo.corrects_id])).content.decode()
+    assert reverse("team-receipt", args=["acme", undo.pk]) in receipt
 
 
 def _has_a_team_of_500(password: str) -> None:
