@@ -11,7 +11,7 @@ from billing.selectors.audit import entries_found, lines_of, numbers_of_all
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell
+from tokenplan.kit.csv_answers import csv_file, moment_cell, person_cells, person_heading
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed
@@ -34,14 +34,14 @@ def audit_csv(request: TeamRequest) -> HttpResponseBase:
     rows = (
         (
             moment_cell(line.entry.at),
-            line.entry.by.email if line.entry.by else "",
+            *person_cells(line.entry.by),
             line.entry.action,
             line.entry.subject,
             line.text,
         )
         for line in lines
     )
-    heading = (_("When (UTC)"), _("Who"), _("Kind"), _("About"), _("What"))
+    heading = (_("When (UTC)"), *person_heading(), _("Kind"), _("About"), _("What"))
     return csv_file(f"audit-{request.team.slug}.csv", heading, rows)
 
 

@@ -24,7 +24,7 @@ from billing.workflows.customers import portal_url
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from teams.views.proof import needs_proof
-from tokenplan.kit.csv_answers import csv_file
+from tokenplan.kit.csv_answers import csv_file, person_cells, person_heading
 from tokenplan.kit.errors import Refusal
 from tokenplan.kit.pages import asked_of, sentence
 from tokenplan.kit.text import searched
@@ -85,13 +85,12 @@ def paid_seats_csv(request: TeamRequest) -> HttpResponseBase:
         (
             seat.number,
             seat.plan.name,
-            seat.holder.user.display_name if seat.holder else "",
-            seat.holder.user.email if seat.holder else "",
+            *person_cells(seat.holder.user if seat.holder else None),
             _ahead_of(seat, ends=ends),
         )
         for seat in seats_found(now.seats, searched(request.GET.get("q", "")))
     )
-    heading = (_("Seat"), _("Plan"), _("Held by"), _("E-mail address"), _("When this period ends"))
+    heading = (_("Seat"), _("Plan"), *person_heading(), _("When this period ends"))
     return csv_file(f"paid-seats-{request.team.slug}.csv", heading, rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -13,12 +14,29 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.selectors.smaller_plans import OversizedSeat, smaller_plans
-from quota.selectors.seats import PlanCount, SeatState, Shown, plan_counts, seats_found, states_of
-from quota.templatetags.bars import window_share
+from quota.api.csv_cells import usd_cell
+from quota.selectors.seats import (
+    PlanCount,
+    SeatState,
+    Shown,
+    names_of,
+    plan_counts,
+    seats_found,
+    states_of,
+    windows_named,
+)
+from quota.windows import QuotaWindow
 from teams.permissions import Right
 from teams.querysets import SeatQuerySet
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
+from tokenplan.kit.csv_answers import (
+    csv_file,
+    moment_cell,
+    person_cells,
+    person_heading,
+    read_in_batches,
+    yes_cell,
+)
 from tokenplan.kit.text import searched
 
 PAGE_SIZE = 40
@@ -52,22 +70,43 @@ def seats_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at = timezone.now()
     found = _found(request, plan_counts(request.team, at), _larger(request, at), at)
-    rows = map(_cells, read_in_batches(found, partial(states_of, at=at)))
+    names = windows_named(request.team, at)
+    rows = (_cells(state, names) for state in read_in_batches(found, partial(states_of, at=at)))
     heading = (
-        *(_("Seat"), _("Plan"), _("Suspended"), _("Held by"), _("E-mail address")),
-        *(_("Used"), _("Renews (UTC)"), _("Ends (UTC)")),
+        *(_("Seat"), _("Plan"), _("Suspended"), *person_heading()),
+        *chain.from_iterable(map(_window_heading, names)),
+        *(_("Renews (UTC)"), _("Ends (UTC)")),
     )
     return csv_file(f"seats-{request.team.slug}.csv", heading, rows)
 
 
-def _cells(state: SeatState) -> tuple[object, ...]:
-    holder = state.holder.user if state.holder else None
+def _cells(state: SeatState, names: list[str]) -> tuple[object, ...]:
+    windows = dict(zip(names_of(window.limit for window in state.windows), state.windows, strict=True))
     return (
         *(state.seat.number, state.plan.name if state.plan else "", yes_cell(state.suspended)),
-        *((holder.name, holder.email) if holder else ("", "")),
-        "; ".join(window_share(window) for window in state.windows),
+        *person_cells(state.holder.user if state.holder else None),
+        *chain.from_iterable(_window_cells(windows.get(name)) for name in names),
         moment_cell(state.renews_at),
         "" if state.renews_at else moment_cell(state.ends_at),
+    )
+
+
+def _window_heading(name: str) -> tuple[str, ...]:
+    window = {"window": name}
+    return (
+        *(_("%(window)s: used (USD)") % window, _("%(window)s: limit (USD)") % window),
+        *(_("%(window)s: used (%%)") % window, _("%(window)s: all free by (UTC)") % window),
+    )
+
+
+def _window_cells(window: QuotaWindow | None) -> tuple[object, ...]:
+    """Empty where the seat has no such window. When all is free is said where something is used or held."""
+    if window is None:
+        return ("",) * 4
+    busy = bool(window.used or window.held)
+    return (
+        *(usd_cell(window.used), usd_cell(window.limit.nanousd), window.used_percent),
+        moment_cell(window.resets_at if busy else None),
     )
 
 

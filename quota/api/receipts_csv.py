@@ -1,9 +1,9 @@
-"""Single calls as CSV: a line for each charge, with who paid."""
+"""Single calls as CSV, as programs read it: a line for each charge, with who paid."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeAlias
@@ -50,17 +50,29 @@ DESCRIPTION = (
 
 
 def receipts_csv(name: str, events: UsageEventQuerySet, wanted: UsageFilter) -> StreamingHttpResponse:
-    """Those of the events that are asked for, as a file whose name begins so. However few they are, what is
-    read at once is bounded: no more is looked through than `reach` says.
+    """Those of the events that are asked for, as a file whose name begins so."""
+    rows = charges_in_steps(events, wanted, list(COLUMNS.values()))
+    return csv_answer(file_name(name, wanted), list(COLUMNS), map(_line, rows))
+
+
+def file_name(name: str, wanted: UsageFilter) -> str:
+    return f"{name}-{wanted.start:%Y-%m-%d}-{wanted.end:%Y-%m-%d}.csv"
+
+
+def charges_in_steps(
+    events: UsageEventQuerySet, wanted: UsageFilter, columns: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """These columns, of which the first are `id` and `occurred_at`, of the events that are asked for, the
+    latest call first. However few they are, what is read at once is bounded: no more is looked through than
+    `reach` says.
     """
-    file = f"{name}-{wanted.start:%Y-%m-%d}-{wanted.end:%Y-%m-%d}.csv"
     # The pages after the first one are read in another thread, and from the same database.
     events = events.using(reads_from())
-    ordered = wanted.charges(events).order_by("-occurred_at", "-id").values_list(*COLUMNS.values())
+    ordered = wanted.charges(events).order_by("-occurred_at", "-id").values_list(*columns)
     pages = _pages(ordered, wanted.among(events))
     # Read before there is an answer: what fails here is answered as an error.
     first = next(pages)
-    return csv_answer(file, list(COLUMNS), (_line(row) for page in chain([first], pages) for row in page))
+    return (row for page in chain([first], pages) for row in page)
 
 
 def _pages(ordered: Rows, among: UsageEventQuerySet | None) -> Iterator[list[tuple[Any, ...]]]:

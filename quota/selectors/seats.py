@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import models
@@ -17,7 +19,7 @@ from quota.hot_path.state import SeatUsage, seat_usages
 from quota.models import Entitlement, UsageEvent
 from quota.money import percent
 from quota.selectors.seat_use import idle_holdings, near_limit
-from quota.windows import QuotaWindow
+from quota.windows import Limit, QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
 from teams.querysets import SeatHoldingQuerySet, SeatQuerySet
 
@@ -138,6 +140,26 @@ def plan_counts(team: Team, at: datetime) -> list[PlanCount]:
         .order_by("plan__rank", "plan__code")
     )
     return [PlanCount(row["plan__code"], row["name"], row["seats"], row["free"]) for row in rows]
+
+
+def windows_named(team: Team, at: datetime) -> list[str]:
+    """The windows of all plans that seats of the Team have, as `names_of` names them, each once: those
+    of the highest plan first.
+    """
+    rows = Entitlement.objects.for_team(team).filter(seat__removed_at=None).at(at)
+    plans = rows.order_by("-plan__rank", "plan_id").values_list("plan_id", flat=True).distinct()
+    return list(dict.fromkeys(chain.from_iterable(names_of(plan_terms(pk).limits) for pk in plans)))
+
+
+def names_of(limits: Iterable[Limit]) -> list[str]:
+    """What the windows of a plan are called in the active language; the second of the same length has a 2."""
+    found: Counter[str] = Counter()
+    names = []
+    for limit in limits:
+        label = limit.label.capitalize()
+        found[label] += 1
+        names.append(label if found[label] == 1 else f"{label} {found[label]}")
+    return names
 
 
 def seat_state(seat: Seat, at: datetime) -> SeatState:

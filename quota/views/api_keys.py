@@ -23,7 +23,7 @@ from teams.services import api_keys as service
 from teams.services.keys import reveal_key
 from teams.views.base import TeamRequest, show, show_fresh, team_page
 from teams.views.proof import needs_proof
-from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches
+from tokenplan.kit.csv_answers import csv_file, moment_cell, person_cells, person_heading, read_in_batches
 from tokenplan.kit.pages import attempt, attempt_form, page_of
 from tokenplan.kit.text import searched
 
@@ -67,7 +67,8 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
     found = _found(request, at).order_by("-created_at", "-pk")
     rows = map(_cells, read_in_batches(found, partial(states_of, at=at)))
     heading = (
-        *(_("Name"), _("Starts with"), _("Made by"), _("Used this month (USD)"), _("Cap a month (USD)")),
+        *(_("API key"), _("Starts with"), *person_heading()),
+        *(_("Used this month (USD)"), _("Cap a month (USD)")),
         *(_("Last used (UTC)"), _("Expires (UTC)"), _("State")),
     )
     return csv_file(f"api-keys-{request.team.slug}.csv", heading, rows)
@@ -76,7 +77,7 @@ def api_keys_csv(request: TeamRequest) -> HttpResponseBase:
 def _cells(state: ApiKeyState) -> tuple[object, ...]:
     key, text = state.key, state.text
     return (
-        *(key.name, text.prefix, key.membership.user.email),
+        *(key.name, text.prefix, *person_cells(key.membership.user)),
         *(usd_cell(state.month_used), usd_cell(key.month_cap_nanousd)),
         *(moment_cell(text.last_used_at), moment_cell(key.expires_at), str(state.state.label)),
     )

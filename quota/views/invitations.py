@@ -41,7 +41,7 @@ from teams.querysets import InvitationQuerySet
 from teams.services import invitations as of_teams
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, yes_cell
+from tokenplan.kit.csv_answers import csv_file, moment_cell, person_cells, person_heading, yes_cell
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import InvalidValue, NotFound
 from tokenplan.kit.pages import attempt, attempt_form
@@ -88,9 +88,10 @@ def invitations(request: TeamRequest) -> HttpResponse:
 def invitations_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are searched for, for a spreadsheet."""
     at, plans = timezone.now(), plan_names()
-    rows = (_cells(row, at, plans) for row in streamed(_found(request, at)))
+    found = _found(request, at).select_related("invited_by", "accepted_by")
+    rows = (_cells(row, at, plans) for row in streamed(found))
     heading = (
-        *(_("E-mail address"), _("Invited by"), _("Role"), _("Promised seat")),
+        *(*person_heading(), *person_heading(_("Invited by")), _("Role"), _("Promised seat")),
         *(_("May use Credits"), _("Credits a month, at most"), _("Sent (UTC)"), _("Times sent")),
         *(_("Valid until (UTC)"), _("State"), _("Accepted or revoked (UTC)")),
     )
@@ -100,7 +101,8 @@ def invitations_csv(request: TeamRequest) -> HttpResponseBase:
 def _cells(row: Invitation, at: datetime, plans: dict[str, str]) -> tuple[object, ...]:
     cap = row.month_cap_nanousd
     return (
-        *(row.email, row.invited_by.email, row.get_role_display()),
+        *(row.accepted_by.name if row.accepted_by else "", row.email),
+        *(*person_cells(row.invited_by), row.get_role_display()),
         plans.get(row.seat_plan_code, row.seat_plan_code),
         *(yes_cell(row.gives_credits), None if cap is None else credits_cell(cap)),
         *(moment_cell(row.sent_at), row.times_sent, moment_cell(row.expires_at)),

@@ -18,7 +18,7 @@ from quota.templatetags.amounts import cause
 from quota.usage_forms import LedgerForm
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, yes_cell
+from tokenplan.kit.csv_answers import csv_file, moment_cell, person_heading, yes_cell
 from tokenplan.kit.pages import asked_of, page_of
 from tokenplan.kit.transactions import streamed
 
@@ -26,7 +26,7 @@ LEDGER_PAGE = 25
 # Of an entry, for its line in a file.
 COLUMNS = (
     *("at", "kind", "amount_nanousd", "grant_id", "cause", "event_id"),
-    *("membership__user__email", "by__email", "by__name"),
+    *("membership__user__name", "membership__user__email", "by__name", "by__email"),
 )
 
 
@@ -80,7 +80,7 @@ def _ledger_csv(request: TeamRequest, account: Account, name: str) -> HttpRespon
     entries = _asked(request)[1].entries(request.team, account).order_by("-at", "-pk")
     of_credits = [_("Credits")] if account is Account.CREDITS else []
     heading = [_("When (UTC)"), _("Kind"), *of_credits, _("Amount (USD)")]
-    heading += [_("Lot"), _("Cause"), _("Who"), _("Receipt")]
+    heading += [_("Lot"), _("Cause"), *person_heading(), _("Receipt")]
     sees_usage = may(request.membership, Right.VIEW_USAGE)
     rows = streamed(entries.values_list(*COLUMNS))
     return csv_file(name, heading, _lines(rows, sees_usage=sees_usage, account=account))
@@ -90,8 +90,12 @@ def _lines(rows: Iterator[tuple[Any, ...]], *, sees_usage: bool, account: Accoun
     """Who used what is for those who see usage. Nobody is the system."""
     kinds = {kind: str(label) for kind, label in KINDS.items()}
     said, a_member = lru_cache(cause), _("A member")
-    for at, kind, amount, lot, why, event, member, by, name in rows:
-        did = by if sees_usage else name or by
+    for at, kind, amount, lot, why, event, user_name, user_email, by_name, by_email in rows:
+        if user_email:
+            who = (user_name, user_email) if sees_usage else (a_member, "")
+        else:
+            # An address only for who sees the others' too, or where there is no name.
+            who = (by_name or "", by_email or "") if sees_usage or not by_name else (by_name, "")
         yield [
             moment_cell(at),
             kinds[kind],
@@ -99,7 +103,7 @@ def _lines(rows: Iterator[tuple[Any, ...]], *, sees_usage: bool, account: Accoun
             usd_cell(amount),
             lot,
             said(why),
-            (member if sees_usage else a_member) if member else did or "",
+            *who,
             event if sees_usage else "",
         ]
 

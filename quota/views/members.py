@@ -14,7 +14,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from quota.api.csv_cells import credits_cell
 from quota.forms import CapForm, PlanForm
@@ -32,7 +31,14 @@ from teams.permissions import Right, may, member_of, require
 from teams.querysets import MembershipQuerySet
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
+from tokenplan.kit.csv_answers import (
+    csv_file,
+    moment_cell,
+    person_cells,
+    person_heading,
+    read_in_batches,
+    yes_cell,
+)
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.pages import attempt
@@ -70,13 +76,7 @@ def members_csv(request: TeamRequest) -> HttpResponseBase:
     at = timezone.now()
     rows = read_in_batches(_found(request.team, request.GET, at), partial(rows_of, at=at))
     heading = (
-        *(
-            pgettext("of a person", "Name"),
-            _("E-mail address"),
-            _("Role"),
-            _("Billing right"),
-            _("Member since (UTC)"),
-        ),
+        *(*person_heading(), _("Role"), _("Billing right"), _("Member since (UTC)")),
         *(_("Seat"), _("Plan"), _("Key"), _("Key last used (UTC)")),
         *(_("May use Credits"), _("Credits a month, at most")),
     )
@@ -87,7 +87,7 @@ def _cells(row: RosterRow) -> tuple[object, ...]:
     member, access = row.membership, row.access
     cap = access.granted_month_cap_nanousd
     return (
-        *(member.user.name, member.user.email, member.get_role_display()),
+        *(*person_cells(member.user), member.get_role_display()),
         *(yes_cell(member.manages_billing), moment_cell(member.joined_at)),
         *(row.seat_number or "", row.plan.name if row.plan else ""),
         _("Revoked") if row.key is None or row.key.revoked_at else row.key.prefix,

@@ -11,7 +11,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from quota.api.csv_cells import Number, credits_cell
 from quota.forms import GrantCreditsForm
@@ -36,7 +35,14 @@ from teams.models import Membership, Seat, Team
 from teams.permissions import Right, who_may
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, read_in_batches, yes_cell
+from tokenplan.kit.csv_answers import (
+    csv_file,
+    moment_cell,
+    person_cells,
+    person_heading,
+    read_in_batches,
+    yes_cell,
+)
 from tokenplan.kit.enqueue import enqueue
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt
@@ -64,10 +70,10 @@ def requests_csv(request: TeamRequest) -> HttpResponseBase:
     """All of those that are asked for, for a spreadsheet."""
     names = plan_names()
     heading = (
-        *(pgettext("of a person", "Name"), _("E-mail address"), _("Asks for"), _("Plan asked for")),
+        *(*person_heading(), _("Asks for"), _("Plan asked for")),
         *(_("Credits a month asked for"), _("Message"), _("Asked (UTC)"), _("Was granted")),
         *(_("Seat given"), _("Plan given"), _("Credits a month, at most")),
-        *(_("Also when a window is full"), _("Answered by"), _("Answered (UTC)")),
+        *(_("Also when a window is full"), *person_heading(_("Answered by")), _("Answered (UTC)")),
     )
     rows = (_cells(row, names) for row in _all_found(request))
     return csv_file(f"requests-{request.team.slug}.csv", heading, rows)
@@ -86,7 +92,6 @@ def _all_found(request: TeamRequest) -> Iterator[AnyRequest]:
 
 
 def _cells(row: AnyRequest, names: Mapping[str, str]) -> tuple[object, ...]:
-    user = row.membership.user
     asked: list[object]
     given: list[object]
     if isinstance(row, SeatRequest):
@@ -98,9 +103,9 @@ def _cells(row: AnyRequest, names: Mapping[str, str]) -> tuple[object, ...]:
         also = yes_cell(row.overflow == "allow") if row.granted else ""
         given = ["", "", _credits(row.month_cap_nanousd), also]
     return (
-        *(user.name, user.email, *asked, row.message, moment_cell(row.created_at)),
+        *(*person_cells(row.membership.user), *asked, row.message, moment_cell(row.created_at)),
         *("" if row.granted is None else yes_cell(row.granted), *given),
-        *(row.closed_by.email if row.closed_by else "", moment_cell(row.closed_at)),
+        *(*person_cells(row.closed_by), moment_cell(row.closed_at)),
     )
 
 

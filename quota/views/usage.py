@@ -15,20 +15,19 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from quota.api.usage_series import amounts_json
+from quota.api.csv_cells import usd_cell
 from quota.hot_path.lapses import LEASE
 from quota.selectors.kept import calls_kept_since
 from quota.selectors.usage_chart import Series, Stack, UsageChart, usage_chart
 from quota.selectors.usage_filter import Payer, UsageFilter, charges_of, members_called
 from quota.selectors.usage_series import Amounts, Group, UsageRow, stream_usage, usage_by
-from quota.stored_json import moment_json
 from quota.templatetags.guides import modality_name
 from quota.usage_forms import ChargesForm, UsageForm
 from quota.windows import EPOCH
 from teams.models import Membership, Team
 from teams.permissions import Right
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file
+from tokenplan.kit.csv_answers import csv_file, moment_cell, person_cells, person_heading
 from tokenplan.kit.pages import page_of
 
 SUMS_ON_A_PAGE = 50
@@ -224,17 +223,30 @@ def _moments(shown: list[Shown], by: Group) -> list[tuple[str, int, list[int | N
 
 
 def _csv(owner: Team | Membership, wanted: UsageFilter, by: Group, stack: Stack) -> HttpResponseBase:
-    """The sums of the chart, of all names; money is whole nano-dollars."""
+    """The sums of the chart, of all names."""
     groups = [by, stack] if stack else [by]
     slug = owner.team.slug if isinstance(owner, Membership) else owner.slug
     rows = stream_usage(owner, wanted.start, wanted.end, *groups, only=wanted.only())
     name = f"usage-{slug}-{wanted.start:%Y-%m-%d}-{wanted.end:%Y-%m-%d}.csv"
-    heading = ["starts_at", *([stack] if stack else []), *amounts_json(Amounts())]
-    return csv_file(name, heading, _cells(rows, wanted, stack))
+    heading = (
+        _("Hour (UTC)") if by is Group.HOUR else _("Day (UTC)"),
+        *(person_heading() if stack is Group.MEMBER else [str(TITLES[stack][1])] if stack else []),
+        *(_("Calls"), _("Price (USD)"), _("From quota (USD)"), _("From Credits (USD)")),
+        *(_("From the API balance (USD)"), _("Overrun (USD)")),
+    )
+    return csv_file(name, heading, _cells(rows, wanted, by, stack))
 
 
-def _cells(rows: Iterator[UsageRow], wanted: UsageFilter, stack: Stack) -> Iterator[list[object]]:
+def _cells(
+    rows: Iterator[UsageRow], wanted: UsageFilter, by: Group, stack: Stack
+) -> Iterator[tuple[object, ...]]:
     for row in rows:
         if row.starts_at and wanted.amount(row.amounts):
-            name = [_name_in_address(row, stack)] if stack else []
-            yield [moment_json(row.starts_at), *name, *amounts_json(row.amounts).values()]
+            amounts = row.amounts
+            yield (
+                moment_cell(row.starts_at) if by is Group.HOUR else f"{row.starts_at:%Y-%m-%d}",
+                *(person_cells(row.member) if row.member else [label_of(row, stack)] if stack else []),
+                *(amounts.calls, usd_cell(amounts.amount_nanousd), usd_cell(amounts.from_quota_nanousd)),
+                *(usd_cell(amounts.from_credits_nanousd), usd_cell(amounts.from_balance_nanousd)),
+                usd_cell(amounts.overrun_nanousd),
+            )

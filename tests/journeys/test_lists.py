@@ -82,7 +82,7 @@ def test_ones_tokens_are_found_by_name_while_it_is_typed(
     expect(page.get_by_role("status")).to_contain_text("1 token")
     expect(file).to_have_attribute("href", "/account/tokens/file/?q=week&state=")
     page.get_by_label("State").select_option("expired")
-    expect(page.locator("#tokens")).to_contain_text("No token is found.")
+    expect(page.locator("#tokens")).to_contain_text("Nothing is found.")
     assert is_same(page)
     assert is_usable(page, "main")
     page.reload()

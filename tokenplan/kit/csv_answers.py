@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
+from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
 from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
@@ -47,8 +48,29 @@ def csv_answer_of_one_read(
 
 
 def csv_file(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingHttpResponse:
-    """The same for people, whose spreadsheets take a file for UTF-8 only where it begins with this mark."""
+    """The same for people, whose spreadsheets take a file for UTF-8 only where it begins with this mark. What
+    its cells are like: docs/decisions/0089-files-for-spreadsheets.md.
+    """
     return _answer(name, _Spool(chain([MARK], csv_lines(heading, rows))))
+
+
+def csv_file_in_steps(
+    name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
+    """The same, but a row is asked for when its line is sent, as by `csv_answer`; its words are in the
+    language of now.
+    """
+    return _answer(name, chain([MARK], csv_lines(heading, _in_language(get_language(), rows))))
+
+
+def _in_language(language: str | None, rows: Iterable[T]) -> Iterator[T]:
+    rows = iter(rows)
+    while True:
+        with override(language):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 def _answer(name: str, lines: Iterable[str]) -> StreamingHttpResponse:
@@ -75,9 +97,33 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(RUN) else text
 
 
+class Named(Protocol):
+    """A person: an account, or what was read of one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+
+
 def moment_cell(moment: datetime | None) -> str:
-    """To the second; an empty cell for None."""
-    return "" if moment is None else moment.isoformat(timespec="seconds")
+    """In UTC, to the second, as spreadsheets know a moment in every language: `2026-06-03 10:02:00`; an empty
+    cell for None. The heading says `(UTC)`.
+    """
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def person_heading(part: str = "") -> tuple[str, str]:
+    """Of the two cells of a person, in every file alike: of whom the line is, or who had this part in it."""
+    if part:
+        who = {"part": part}
+        return _("%(part)s: name") % who, _("%(part)s: e-mail address") % who
+    return pgettext("of a person", "Name"), _("E-mail address")
+
+
+def person_cells(person: Named | None) -> tuple[str, str]:
+    """Name, which may be empty, and e-mail address; two empty cells for nobody."""
+    return ("", "") if person is None else (person.name, person.email)
 
 
 def yes_cell(answer: bool) -> str:

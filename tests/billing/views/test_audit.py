@@ -89,6 +89,6 @@ def test_the_file_has_what_was_searched_for_and_no_formula(team: Team, owner: Cl
     answer = owner.get("/teams/acme/audit/file/?q=hyper")
     lines = answer.getvalue().decode("utf-8-sig").splitlines()
     assert lines == [
-        "When (UTC),Who,Kind,About,What",
-        "2026-06-03T10:02:00+00:00,,member.left,'=HYPERLINK(1),'=HYPERLINK(1) left the Team.",
+        "When (UTC),Name,E-mail address,Kind,About,What",
+        "2026-06-03 10:02:00,,,member.left,'=HYPERLINK(1),'=HYPERLINK(1) left the Team.",
     ]

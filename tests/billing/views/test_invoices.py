@@ -54,11 +54,11 @@ def invoices(team: Team) -> None:
 def test_the_file_has_every_invoice_but_drafts_with_exact_amounts_and_no_formula(client: Client) -> None:
     assert lines(client, FILE, "invoices-acme.csv") == [
         "Number,Date (UTC),Total (USD),Paid (USD),State,Link",
-        "'=A-4,2026-06-07T10:02:00+00:00,1234.50,0.00,Not paid,https://invoice.stripe.com/i/in_4",
-        "'=A-3,2026-06-06T10:02:00+00:00,1234.50,0.00,Not paid,https://invoice.stripe.com/i/in_3",
-        "'=A-2,2026-06-05T10:02:00+00:00,1234.50,0.00,Void,https://invoice.stripe.com/i/in_2",
-        "'=A-1,2026-06-04T10:02:00+00:00,1234.50,0.00,To be paid,https://invoice.stripe.com/i/in_1",
-        "'=A-0,2026-06-03T10:02:00+00:00,1234.50,1234.50,Paid,https://invoice.stripe.com/i/in_0",
+        "'=A-4,2026-06-07 10:02:00,1234.50,0.00,Not paid,https://invoice.stripe.com/i/in_4",
+        "'=A-3,2026-06-06 10:02:00,1234.50,0.00,Not paid,https://invoice.stripe.com/i/in_3",
+        "'=A-2,2026-06-05 10:02:00,1234.50,0.00,Void,https://invoice.stripe.com/i/in_2",
+        "'=A-1,2026-06-04 10:02:00,1234.50,0.00,To be paid,https://invoice.stripe.com/i/in_1",
+        "'=A-0,2026-06-03 10:02:00,1234.50,1234.50,Paid,https://invoice.stripe.com/i/in_0",
     ]
 
 

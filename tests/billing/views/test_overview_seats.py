@@ -132,7 +132,7 @@ def test_the_file_has_every_paid_seat_that_is_searched_for_and_what_becomes_of_i
     PurchasedSeat.objects.filter(seat=third).update(next_plan=Plan.objects.get(code="plus"))
 
     assert lines(client, url, f"paid-seats-{bill.team.slug}.csv") == [
-        "Seat,Plan,Held by,E-mail address,When this period ends",
+        "Seat,Plan,Name,E-mail address,When this period ends",
         "1,Plus,'=Mia,mia@example.com,Stays",
         "2,Plus,,,Given up",
         "3,Max,,,Becomes Plus",

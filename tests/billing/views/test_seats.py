@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,9 +14,12 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.views.seats import PAGE_SIZE
 from quota.services.entitlements import suspend_seat
+from quota.windows import Limit, Policy, Rule
 from teams.models import User
 from tests.helpers.factories import (
+    FIVE_HOURS,
     T0,
+    USD,
     make_member,
     make_plan,
     make_scene,
@@ -25,10 +29,11 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.oversized import oversized_seats
-from tests.helpers.reading import read
+from tests.helpers.reading import lines, read
 
 pytestmark = pytest.mark.django_db
 AsUser = Callable[[User], Client]
+SECOND = timedelta(seconds=1)
 
 
 def test_every_seat_shows_plan_holder_and_windows(as_user: AsUser) -> None:
@@ -88,20 +93,51 @@ def test_the_file_of_seats_has_all_that_were_found(as_user: AsUser) -> None:
     suspend_seat(seat=suspended, at=T0, by=None)
     client, url = as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/"
 
-    def lines(query: str) -> list[str]:
-        return client.get(f"{url}file/?{query}").getvalue().decode("utf-8-sig").splitlines()
+    def found(query: str) -> list[str]:
+        return lines(client, f"{url}file/?{query}")
 
-    heading = "Seat,Plan,Suspended,Held by,E-mail address,Used,Renews (UTC),Ends (UTC)"
-    of_owner = f"1,Max,No,,{scene.owner.user.email},5-hour 10%; Weekly 1%,,"
-    assert lines("") == [
+    heading = (
+        "Seat,Plan,Suspended,Name,E-mail address,"
+        "5-hour: used (USD),5-hour: limit (USD),5-hour: used (%),5-hour: all free by (UTC),"
+        "Weekly: used (USD),Weekly: limit (USD),Weekly: used (%),Weekly: all free by (UTC),"
+        "Renews (UTC),Ends (UTC)"
+    )
+    of_owner = (
+        f"1,Max,No,,{scene.owner.user.email},"
+        "0.99,9.90,10.00,2026-06-03 15:00:00,0.99,99.00,1.00,2026-06-08 00:00:00,,"
+    )
+    assert found("") == [
         heading,
         of_owner,
-        "3,Max,Yes,,,,,",
-        "2,Plus,No,,,5-hour 0%; Weekly 0%,,2026-07-03T10:02:00+00:00",
+        "3,Max,Yes,,,,,,,,,,,,",
+        "2,Plus,No,,,0.00,9.90,0.00,,0.00,99.00,0.00,,,2026-07-03 10:02:00",
     ]
-    assert lines(f"q={scene.owner.user.email}&plan=max&show=held") == [heading, of_owner]
+    assert found(f"q={scene.owner.user.email}&plan=max&show=held") == [heading, of_owner]
     link = f'href="{url}file/?plan=max&amp;show=held"'
     assert link in client.get(f"{url}?plan=max&show=held&page=1").content.decode()
+
+
+def test_the_file_of_seats_has_columns_for_the_windows_of_every_plan(as_user: AsUser) -> None:
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    rules = [Rule(Policy.FIXED, day // SECOND, T0), Rule(Policy.FIXED, hour // SECOND, T0)]
+    scene = make_scene()
+    other = make_plan("plus", [Limit("day", rules[0], USD), Limit("hour", rules[1], USD)])
+    make_seat(scene.team, other)
+    twice = [Limit("5h", FIVE_HOURS, USD), Limit("again", Rule(Policy.FIRST_USE, 5 * 3600), 2 * USD)]
+    make_seat(scene.team, make_plan("ultra", twice))
+
+    file = csv.DictReader(lines(as_user(scene.owner.user), f"/teams/{scene.team.slug}/seats/file/"))
+
+    used = [
+        name.removesuffix(": used (USD)") for name in file.fieldnames or [] if name.endswith("used (USD)")
+    ]
+    assert used == ["5-hour", "5-hour 2", "Weekly", "Daily", "1-hour"]
+    limits = [[row[f"{name}: limit (USD)"] for name in used] for row in file]
+    assert limits == [
+        ["1.00", "2.00", "", "", ""],
+        ["9.90", "", "99.00", "", ""],
+        ["", "", "", "1.00", "1.00"],
+    ]
 
 
 def test_many_seats_come_in_pages_of_one_weight_and_as_many_queries(as_user: AsUser) -> None:
@@ -146,5 +182,4 @@ def test_all_seats_that_are_larger_than_needed_are_found_with_the_way_to_the_low
     assert "Seat 1 Max at most 12% used in three weeks Plus would do" in said
     assert "Move to Plus" not in said
     assert "three weeks" not in read(owner, f"/teams/{bill.team.slug}/seats/")
-    lines = owner.get(f"/teams/{bill.team.slug}/seats/file/?show=larger").getvalue().decode().splitlines()
-    assert len(lines) == 1 + 6
+    assert len(lines(owner, f"/teams/{bill.team.slug}/seats/file/?show=larger")) == 1 + 6

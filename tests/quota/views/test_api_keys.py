@@ -147,9 +147,9 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode("utf-8-sig")
     assert text_of(batch) not in answer
     assert answer.splitlines() == [
-        "Name,Starts with,Made by,Used this month (USD),Cap a month (USD),Last used (UTC),"
-        "Expires (UTC),State",
-        f"batch,{text.prefix},{owner.user.email},0.000000001,12.50,2026-06-03T10:02:00+00:00,,Works",
+        "API key,Starts with,Name,E-mail address,Used this month (USD),Cap a month (USD),"
+        "Last used (UTC),Expires (UTC),State",
+        f"batch,{text.prefix},,{owner.user.email},0.000000001,12.50,2026-06-03 10:02:00,,Works",
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_member_takes_along_keys_of_their_own_alone(team: Team) -> None:
     api_keys.set_api_key_policy(team=team, members_make=True, at=T0, by=owner.user)
     make(Membership.objects.select_related("team").get(pk=member.pk), "mine")
     lines = signed_in(member).get(f"{keys_at(team)}file/").getvalue().decode("utf-8-sig").splitlines()
-    assert [line.split(",")[0] for line in lines] == ["Name", "mine"]
+    assert [line.split(",")[0] for line in lines] == ["API key", "mine"]
 
 
 def test_members_see_and_make_keys_only_where_the_team_says_so_and_only_their_own(team: Team) -> None:

@@ -26,7 +26,7 @@ from tests.helpers.factories import (
     make_user,
 )
 from tests.helpers.hot_path import charging
-from tests.helpers.reading import read
+from tests.helpers.reading import lines, read
 from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
@@ -184,10 +184,35 @@ def test_charges_are_filtered_and_every_page_and_the_csv_keep_the_filter(as_user
     assert listed(f"member=mia@example.com&before={older}").count("Receipt") == 2
     link = "?member=mia%40example.com&amp;format=csv"
     assert f'href="{link}"' in first
-    lines = client.get(url + link.replace("&amp;", "&")).getvalue().decode().splitlines()
-    assert len(lines) == 53
-    assert all(",mia@example.com," in line for line in lines[1:])
+    found = lines(client, url + link.replace("&amp;", "&"))
+    assert len(found) == 53
+    assert all(",mia@example.com," in line for line in found[1:])
     assert client.get(f"{url}?start=2026-06-03&end=2026-06-01").status_code == 422
+
+
+def test_the_csv_of_charges_is_for_people(as_user: AsUser) -> None:
+    scene = make_scene()
+    event = scene.desk.use(5, tags=("night", "web"))
+    done = correct_charge(event=event, usage={"calls": 2}, reason="x", at=T0, by=None)
+    assert done.right is not None
+
+    client = as_user(scene.owner.user)
+    file = f"receipts-{scene.team.slug}-2026-05-05-2026-06-04.csv"
+    heading, *found = lines(client, f"/teams/{scene.team.slug}/charges/?format=csv", file)
+
+    assert heading == (
+        "When (UTC),Name,E-mail address,API key,Model,Modality,Agent,Tags,Used,Price (USD),From quota (USD),"
+        "From Credits (USD),From the API balance (USD),Overrun (USD),Estimated,Not priced,Recorded (UTC),"
+        "Receipt,Corrects"
+    )
+    at, begins = "2026-06-03 10:02:00", f"2026-06-03 10:02:00,,{scene.owner.user.email},,penny,Language,,"
+    assert sorted(found) == sorted(
+        [
+            f'{begins}"night, web",calls 5,0.05,0.05,0.00,0.00,0.00,No,No,{at},{event.pk},',
+            f'{begins}"night, web",calls 5,-0.05,-0.05,0.00,0.00,0.00,No,No,{at},{done.undo.pk},{event.pk}',
+            f'{begins}"night, web",calls 2,0.02,0.02,0.00,0.00,0.00,No,No,{at},{done.right.pk},{event.pk}',
+        ]
+    )
 
 
 @pytest.mark.parametrize("address", ["/account/usage/{}/", "/teams/{}/charges/"])

@@ -111,7 +111,7 @@ def test_refused_calls_are_found_by_reason_model_and_day(as_user: AsUser, query:
     answer = client.get(f"{url}file/?{query}")
     assert answer.getvalue().decode("utf-8-sig").splitlines() == [
         "When (UTC),Model,Why,Detail,Code,What helps",
-        "2026-06-02T10:02:00+00:00,'=gpt-99,There is no model of this name on the price list.,'@none.,"
+        "2026-06-02 10:02:00,'=gpt-99,There is no model of this name on the price list.,'@none.,"
         "model_unknown,Check the name of the model in your tool.",
     ]
 

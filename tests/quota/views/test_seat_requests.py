@@ -216,22 +216,22 @@ def test_the_file_of_requests_has_what_was_asked_and_what_was_given(as_user: AsU
         answer = client.get(f"/teams/acme/requests/file/?{query}")
         return [line.replace(asked, "…") for line in answer.getvalue().decode("utf-8-sig").splitlines()]
 
-    asked = "2026-06-03T10:02:00+00:00"
+    asked = "2026-06-03 10:02:00"
     heading = (
         "Name,E-mail address,Asks for,Plan asked for,Credits a month asked for,Message,Asked (UTC),"
         'Was granted,Seat given,Plan given,"Credits a month, at most",Also when a window is full,'
-        "Answered by,Answered (UTC)"
+        "Answered by: name,Answered by: e-mail address,Answered (UTC)"
     )
     open_ones = [
-        ",mia@example.com,Seat,Max,,'=1+1,…,,,,,,,",
-        ",mia@example.com,Credits,,5000.000,,…,,,,,,,",
+        ",mia@example.com,Seat,Max,,'=1+1,…,,,,,,,,",
+        ",mia@example.com,Credits,,5000.000,,…,,,,,,,,",
     ]
     answered = [
-        ",bob@example.com,Credits,,5000.000,,…,No,,,,,ann@example.com,2026-06-03T12:02:00+00:00",
-        ",bob@example.com,Seat,Max,,'=1+1,…,No,,,,,ann@example.com,2026-06-03T11:02:00+00:00",
-        ",eve@example.com,Credits,,1.000,,…,Yes,,,,No,ann@example.com,2026-06-03T10:47:00+00:00",
-        ",eve@example.com,Credits,,,,…,Yes,,,2000.000,Yes,ann@example.com,2026-06-03T10:32:00+00:00",
-        ",eve@example.com,Seat,Max,,,…,Yes,1,Plus,,,ann@example.com,…",
+        ",bob@example.com,Credits,,5000.000,,…,No,,,,,,ann@example.com,2026-06-03 12:02:00",
+        ",bob@example.com,Seat,Max,,'=1+1,…,No,,,,,,ann@example.com,2026-06-03 11:02:00",
+        ",eve@example.com,Credits,,1.000,,…,Yes,,,,No,,ann@example.com,2026-06-03 10:47:00",
+        ",eve@example.com,Credits,,,,…,Yes,,,2000.000,Yes,,ann@example.com,2026-06-03 10:32:00",
+        ",eve@example.com,Seat,Max,,,…,Yes,1,Plus,,,,ann@example.com,…",
     ]
     assert lines("") == [heading, *open_ones, *answered]
     assert lines("show=open&kind=credits") == [heading, open_ones[1]]

@@ -22,7 +22,7 @@ from tests.helpers.factories import (
     make_user,
 )
 from tests.helpers.hot_path import charging
-from tests.helpers.reading import read, words
+from tests.helpers.reading import lines, read, words
 from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
@@ -232,10 +232,33 @@ def test_the_link_downloads_what_is_shown_as_csv(as_user: AsUser, used: Scene) -
 
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.getvalue().decode("utf-8-sig").splitlines() == [
-        "starts_at,member,calls,amount_nanousd,from_quota_nanousd,from_credits_nanousd,from_balance_nanousd,"
-        "overrun_nanousd",
-        "2026-06-03T00:00:00Z,mia@example.com,1,30000000,0,30000000,0,0",
+        "Day (UTC),Name,E-mail address,Calls,Price (USD),From quota (USD),From Credits (USD),"
+        "From the API balance (USD),Overrun (USD)",
+        "2026-06-03,,mia@example.com,1,0.03,0.00,0.03,0.00,0.00",
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "heading", "line"),
+    [
+        ("by=hour&group=model", "Hour (UTC),Model,", "2026-06-03 10:00:00,penny,"),
+        ("group=modality", "Day (UTC),Modality,", "2026-06-03,Language,"),
+        ("group=tag", "Day (UTC),Tag,", "2026-06-03,Without a tag,"),
+        ("group=payer", "Day (UTC),", "2026-06-03,"),
+    ],
+)
+def test_the_csv_names_the_hour_or_day_and_what_each_line_is_of(
+    as_user: AsUser, used: Scene, query: str, heading: str, line: str
+) -> None:
+    url = f"/teams/{used.team.slug}/usage/?start=2026-06-03&end=2026-06-03&format=csv&{query}"
+
+    found = lines(as_user(used.owner.user), url)
+
+    assert found[0] == (
+        f"{heading}Calls,Price (USD),From quota (USD),From Credits (USD),"
+        "From the API balance (USD),Overrun (USD)"
+    )
+    assert found[1:] == [f"{line}2,0.10,0.07,0.03,0.00,0.00"]
 
 
 def test_the_queries_do_not_grow_with_the_team(as_user: AsUser, used: Scene) -> None:

@@ -220,7 +220,7 @@ def test_tokens_are_found_by_name_and_state_and_the_file_has_those(
     page = read(three, f"{URL}{asked}")
     assert listed(page) == names
     assert f"{len(names)} token" in page
-    assert ("No token is found. Show all" in page) == (not names)
+    assert ("Nothing is found. Show all" in page) == (not names)
     file = lines(three, f"{URL}file/{asked}", "access-tokens.csv")
     assert sorted(line.partition(",")[0] for line in file[1:]) == names
     assert (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from tempfile import SpooledTemporaryFile
 
 import pytest
 from django.db import DataError, connection
 from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import get_language, override
 
 from teams.models import User
 from tokenplan.kit import csv_answers
@@ -19,10 +20,14 @@ from tokenplan.kit.csv_answers import (
     csv_answer,
     csv_answer_of_one_read,
     csv_file,
+    csv_file_in_steps,
     csv_lines,
     moment_cell,
+    person_cells,
+    person_heading,
     read_in_batches,
     safe_cell,
+    yes_cell,
 )
 
 
@@ -42,9 +47,18 @@ def test_numbers_stay_numbers_and_text_is_quoted_where_it_must_be() -> None:
     assert list(csv_lines(["a", "b", "c"], [["=1", -5, 'x,"y"']])) == ["a,b,c\r\n", '\'=1,-5,"x,""y"""\r\n']
 
 
-def test_a_moment_is_written_in_utc_to_the_second() -> None:
-    assert moment_cell(datetime(2026, 6, 3, 10, 2, 0, 999_999, UTC)) == "2026-06-03T10:02:00+00:00"
+def test_a_moment_is_written_in_utc_to_the_second_as_spreadsheets_read_it() -> None:
+    shanghai = datetime(2026, 6, 4, 0, 30, tzinfo=timezone(timedelta(hours=8)))
+    assert moment_cell(shanghai) == "2026-06-03 16:30:00"
+    assert moment_cell(datetime(2026, 6, 3, 10, 2, 0, 999_999, UTC)) == "2026-06-03 10:02:00"
     assert moment_cell(None) == ""
+
+
+def test_a_person_is_name_and_address_of_whom_the_line_is_or_of_who_had_a_part_in_it() -> None:
+    assert person_heading() == ("Name", "E-mail address")
+    assert person_heading("Answered by") == ("Answered by: name", "Answered by: e-mail address")
+    assert person_cells(User(name="Mia", email="mia@example.com")) == ("Mia", "mia@example.com")
+    assert person_cells(None) == ("", "")
 
 
 def test_a_row_is_asked_for_when_its_line_is_sent() -> None:
@@ -118,6 +132,22 @@ def test_a_file_for_people_begins_with_the_mark_by_which_spreadsheets_know_utf_8
     answer = csv_file("x.csv", ["名称"], [["é"]])
     assert answer.getvalue() == b"\xef\xbb\xbf" + "名称\r\né\r\n".encode()
     close(answer)
+
+
+def test_a_file_in_steps_has_the_mark_and_is_in_the_language_in_which_it_was_asked_for() -> None:
+    taken = []
+
+    def rows() -> Iterator[list[object]]:
+        for number in range(2):
+            taken.append(number)
+            yield [number, yes_cell(True)]
+
+    with override("zh-hans"):
+        answer = csv_file_in_steps("x.csv", ["n", "yes"], rows())
+    parts = iter(answer)
+    assert [next(parts) for _ in range(3)] == [b"\xef\xbb\xbf", b"n,yes\r\n", "0,是\r\n".encode()]
+    assert (taken, get_language()) == ([0], "en")
+    assert list(parts) == ["1,是\r\n".encode()]
 
 
 @pytest.mark.parametrize("in_memory", [1, 1024], ids=["on disk", "in memory"])

@@ -1,8 +1,8 @@
 """The demo: Teams, people and a month of their usage and purchases, to try everything with.
 
-`cast` says who there is; `people`, `purchases`, `usage`, `bars` and `crowd` make what they have; `world`
-tells the story of their month; `loading` makes what is missing and writes `credentials`; `removal` takes it
-away.
+`cast` says who there is; `people`, `purchases`, `usage`, `bars` and `crowd` make what they have, `support`
+what operators are asked about; `world` tells the story of their month; `loading` makes what is missing and
+writes `credentials`; `removal` takes it away.
 """
 
 from tokenplan.runtime.demo.credentials import gateway_key, sign_ins, write_gateway_url

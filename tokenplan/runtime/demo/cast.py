@@ -259,7 +259,7 @@ INITECH = DemoTeam(
             plan="max",
             work=Work("code", 5),
             now=Now(five_hours=100),
-            shows="full and stopped; asks for Credits",
+            shows="full and stopped: refused calls; asks for Credits",
         ),
         Person(
             "wanda@initech.example",
@@ -354,7 +354,12 @@ HOOLI = DemoTeam(
             now=Now(five_hours=9),
             shows="500 members: People and Seats with many rows",
         ),
-        Person("hugo@hooli.example", "Hugo Holm", Role.ADMIN, shows="an Admin of 500, without a seat"),
+        Person(
+            "hugo@hooli.example",
+            "Hugo Holm",
+            Role.ADMIN,
+            shows="an Admin of 500, without a seat; owes for a call",
+        ),
     ),
     paid=12,
     crowd=Crowd(members=498, seats={"plus": 250, "max": 120, "ultra": 29}, free=5),

@@ -25,11 +25,28 @@ from teams.services.api_keys import create_api_key
 from teams.services.invitations import invite
 from teams.services.keys import reveal_key
 from tokenplan.runtime.demo.bars import Holder, fill_bars
-from tokenplan.runtime.demo.cast import ACME, GLOBEX, HOOLI, INITECH, DemoTeam, Now, Work, crowd_of
+from tokenplan.runtime.demo.cast import (
+    ACME,
+    GLOBEX,
+    HOOLI,
+    INITECH,
+    OPERATOR,
+    DemoTeam,
+    Now,
+    Work,
+    crowd_of,
+)
 from tokenplan.runtime.demo.crowd import CROWDED, add_crowd, seat_crowd, work_of
 from tokenplan.runtime.demo.people import found_team, give_seats, key_text
 from tokenplan.runtime.demo.purchases import Shop, month_before
-from tokenplan.runtime.demo.usage import DAYS, Worker, calls_of_day
+from tokenplan.runtime.demo.support import (
+    MISTYPED,
+    be_refused,
+    correct_a_charge,
+    report_what_is_rejected,
+    use_without_asking,
+)
+from tokenplan.runtime.demo.usage import DAYS, TURNS, Worker, calls_of_day
 
 USD = 1_000_000_000
 # Before the first Team is founded, and before its people have accounts.
@@ -42,6 +59,12 @@ INVITED = {
     "new.colleague@acme.example": (ACME, Role.MEMBER),
     "auditor@hooli.example": (HOOLI, Role.ADMIN),
 }
+# Who was refused of late: with which model, and how often.
+REFUSED = (
+    (INITECH, "stefan@initech.example", TURNS, 3),
+    (INITECH, "nadia@initech.example", TURNS, 1),
+    (ACME, "noah@acme.example", MISTYPED, 2),
+)
 
 
 def _count_rows() -> None:
@@ -80,6 +103,7 @@ class World:
         self.shop.go_to(self.now)
         fill_bars(self.bars, gateway=self.gateway, card=self._card(), at=self.now)
         self._ask()
+        self._call_support()
 
     def _founded_at(self, team: DemoTeam) -> datetime:
         paid = self.now - timedelta(days=team.paid)
@@ -186,6 +210,22 @@ class World:
             if team in self.teams:
                 owner, at = self.members[team][0].user, self.now - timedelta(days=1)
                 invite(team=self.teams[team], email=email, role=role, at=at, by=owner)
+
+    def _call_support(self) -> None:
+        """What an operator is asked about."""
+        gateway, card, at = self.gateway, self._card(), self.now
+        texts = {holder.membership.pk: holder.key_text for holder in self.bars}
+        for team, email, model, tries in REFUSED:
+            if member := self._member(team, email):
+                be_refused(email, texts[member.pk], model=model, tries=tries, gateway=gateway, at=at)
+        if TURNS not in card.models:
+            return
+        if member := self._member(GLOBEX, "ben@globex.example"):
+            report_what_is_rejected(member.user.email, texts[member.pk], gateway=gateway, card=card, at=at)
+        if member := self._member(HOOLI, "hugo@hooli.example"):
+            use_without_asking(member.user.email, texts[member.pk], gateway=gateway, card=card, at=at)
+        if member := self._member(ACME, "olivia@acme.example"):
+            correct_a_charge(member, by=self.users.get(OPERATOR), at=at)
 
     def _member(self, team: DemoTeam, email: str) -> Membership | None:
         return next((one for one in self.members.get(team, []) if one.user.email == email), None)

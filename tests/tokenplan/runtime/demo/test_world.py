@@ -13,13 +13,23 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Count, Max, Min, Sum
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from billing.models import Invoice, Subscription
 from billing.selectors.overview import overview
 from quota.hot_path.credentials import recognise_gateway
-from quota.models import ClosedWindow, CreditLedgerEntry, CreditRequest, SeatRequest, UsageEvent
+from quota.models import (
+    ClosedWindow,
+    CreditLedgerEntry,
+    CreditRequest,
+    OwedUsage,
+    QuarantinedRow,
+    RefusedCall,
+    SeatRequest,
+    UsageEvent,
+)
 from quota.selectors.attention import attention
 from quota.selectors.balance import api_balance
 from quota.selectors.shown_bars import shown_bars
@@ -28,7 +38,7 @@ from quota.services.gateways import create_gateway
 from teams.models import ApiKey, Mail, Membership, SeatHolding, Team, User
 from tests.helpers.factories import T0, USD
 from tokenplan.management.commands.demo import load_catalog
-from tokenplan.runtime.demo.cast import ACME, INITECH, SOYLENT, UMBRELLA, names
+from tokenplan.runtime.demo.cast import ACME, INITECH, OPERATOR, SOYLENT, UMBRELLA, names
 from tokenplan.runtime.demo.people import memberships_of, open_accounts
 from tokenplan.runtime.demo.purchases import open_shop
 from tokenplan.runtime.demo.world import BEGINS, World
@@ -132,6 +142,7 @@ def test_the_demo_is_a_living_product(demo: dict[str, object], data: Path) -> No
     assert (shown.free_seats, shown.expiring_nanousd) == (1, 15 * USD)
     assert [request.plan_code for request in SeatRequest.objects.open().filter(team=acme)] == ["max"]
     assert CreditRequest.objects.open().get().membership.user.email == "stefan@initech.example"
+    _has_what_support_is_asked_about()
     _has_a_team_of_500(str(demo["people"][0]["password"]))  # type: ignore[index]
     call_command("reconcile", "--all", stdout=StringIO())
     assert not Mail.objects.filter(sent_at=None).exists()
@@ -189,6 +200,39 @@ def _has_an_api_account(globex: Team) -> None:
     assert used["calls"] > 20
     assert used["overrun"] == 0
     assert api_balance(globex, timezone.now()).total == 125 * USD - used["balance"]
+
+
+def _has_what_support_is_asked_about() -> None:
+    """Each, and on the page where it is seen."""
+    refused = RefusedCall.objects.values_list("code", "team__slug").annotate(calls=Count("pk"))
+    assert set(refused) == {
+        ("quota_exhausted", "initech", 3),
+        ("no_usable_resources", "initech", 1),
+        ("model_unknown", "acme", 2),
+    }
+    waiting = QuarantinedRow.objects.waiting().values_list("code", flat=True)
+    assert sorted(waiting) == ["model_unknown", "occurred_at_out_of_range"]
+    owed = OwedUsage.objects.unpaid().select_related("membership__user").get()
+    assert (owed.membership.user.email, owed.left_nanousd > 0) == ("hugo@hooli.example", True)
+    undo = UsageEvent.objects.select_related("membership__user", "corrects").get(is_undo=True)
+    right = UsageEvent.objects.get(corrects=undo.corrects, is_undo=False)
+    assert undo.membership.user.email == "olivia@acme.example"
+    assert undo.corrects
+    assert (undo.amount_nanousd, right.amount_nanousd > 0) == (-undo.corrects.amount_nanousd, True)
+
+    operator = Client()
+    operator.force_login(User.objects.get(email=OPERATOR))
+    for model, said in (
+        ("refusedcall", ("quota_exhausted", "no_usable_resources", "model_unknown")),
+        ("quarantinedrow", ("model_unknown", "occurred_at_out_of_range")),
+        ("owedusage", ("hugo@hooli.example",)),
+    ):
+        page = operator.get(reverse(f"admin:quota_{model}_changelist")).content.decode()
+        assert [text for text in said if text not in page] == [], model
+    owner = Client()
+    owner.force_login(undo.membership.user)
+    receipt = owner.get(reverse("team-receipt", args=["acme", undo.corrects_id])).content.decode()
+    assert reverse("team-receipt", args=["acme", undo.pk]) in receipt
 
 
 def _has_a_team_of_500(password: str) -> None:
