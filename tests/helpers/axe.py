@@ -19,6 +19,8 @@ OF_WORDS = (
     *("aria-command-name", "aria-input-field-name", "aria-meter-name", "aria-toggle-field-name"),
     *("image-alt", "svg-img-alt", "label-content-name-mismatch", "empty-heading"),
 )
+# What a theme decides.
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 
 
 def violations(page: Page, within: str = "html", rules: Sequence[str] = ()) -> list[str]:
