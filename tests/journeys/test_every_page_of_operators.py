@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
@@ -18,6 +18,7 @@ from tests.helpers.desk_rows import make_desk_rows, pages_of_rows
 from tests.helpers.factories import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=320, height=640)
 STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
 
 
@@ -55,15 +56,16 @@ def faults_of(page: Page, url: str) -> Iterator[str]:
 
 
 def _faults(page: Page) -> Iterator[str]:
-    """All rules of axe in one theme, in the other those of colours: nothing else depends on it."""
-    page.set_viewport_size({"width": 320, "height": 640})
+    """All rules of axe on a laptop; on a phone, in the other theme, those of colours. What stands around the
+    page is the same on each: `test_every_page` has seen it.
+    """
+    page.set_viewport_size(WIDE)
+    yield from violations(page, within="main")
+    page.set_viewport_size(NARROW)
+    _show(page, "dark")
+    yield from (f"dark, on a phone: {found}" for found in violations(page, rules=OF_COLOURS))
     if (wider := overhang(page)) > 0:
         yield f"{wider} px too wide on 320 px"
-    yield from (f"on a phone: {found}" for found in violations(page))
-    page.set_viewport_size({"width": 1280, "height": 800})
-    yield from violations(page, rules=OF_COLOURS)
-    _show(page, "dark")
-    yield from (f"dark: {found}" for found in violations(page, rules=OF_COLOURS))
     _show(page, "light")
 
 
