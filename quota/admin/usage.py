@@ -31,7 +31,7 @@ from tokenplan.kit.admin import ReadOnlyAdmin, Verb, VerbsAdmin, why_and_what
 class LapsedFilter(admin.SimpleListFilter):
     """Holds about which their gateway said nothing in time, of calls that were made lately."""
 
-    title = _("lapsed")
+    title = _("when it lapsed")
     parameter_name = "lapsed"
     DAYS: ClassVar = {"day": 1, "week": 7}
 

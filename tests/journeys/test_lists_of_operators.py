@@ -1,4 +1,4 @@
-"""Every list of the operators fits beside the navigation and its filters, on the screen of a laptop."""
+"""Every list of the operators fits: beside the navigation and its filters on a laptop, and on a phone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_no_list_is_scrolled_sideways_at_1280_pixels(
+def test_no_list_is_scrolled_sideways_on_a_laptop_or_a_phone(
     browser_page: Page, live_server: LiveServer, long_lists: None, language: str
 ) -> None:
     page, url = browser_page, str(live_server.url)
@@ -62,4 +62,8 @@ def test_no_list_is_scrolled_sideways_at_1280_pixels(
             page.emulate_media(color_scheme=theme)
             if hidden := max(overhang(page), page.evaluate(HIDDEN)):
                 wider[name, theme] = hidden
+        page.set_viewport_size({"width": 320, "height": 640})
+        if hidden := max(overhang(page), page.evaluate(HIDDEN)):
+            wider[name, "on a phone"] = hidden
+        page.set_viewport_size({"width": 1280, "height": 800})
     assert wider == {}

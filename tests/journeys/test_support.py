@@ -103,3 +103,31 @@ def test_a_person_is_found_by_a_pasted_key_and_a_charge_is_corrected(
     assert AuditEntry.objects.get(action="usage.corrected").by == support
     page.set_viewport_size({"width": 390, "height": 800})
     assert overhang(page) <= 0
+
+
+def test_on_a_phone_a_list_is_cards_that_say_their_columns_with_folded_filters_above(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, at = browser_page, timezone.now()
+    scene = make_scene(at=at)
+    support = make_user("support@example.com", at=at)
+    User.objects.filter(pk=support.pk).update(is_staff=True, is_superuser=True)
+    enter(page, live_server.url, signed_in(support))
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    page.goto(f"{live_server.url}/admin/teams/subscriptionkey/?q={scene.owner.user.email}")
+
+    row = page.locator("#result_list tbody tr")
+    expect(row.locator("td.field-membership")).to_have_attribute("data-label", "Membership")
+    expect(row.locator("td.field-membership")).to_have_css("display", "block")
+    expect(page.get_by_label("Select all objects on this page for an action")).to_be_visible()
+    folded = page.locator("#changelist-filter details").first
+    choices, box = folded.get_by_role("link"), folded.bounding_box()
+    expect(choices.first).not_to_be_visible()
+    first = row.bounding_box()
+    assert box and first and box["y"] < first["y"]
+    folded.locator("summary").click()
+    choices.last.click()
+    expect(page.locator("#changelist-filter details[open] .selected").first).to_have_text("No")
+    page.get_by_role("link", name="Support", exact=True).click()
+    expect(page.get_by_role("searchbox")).to_be_visible()
