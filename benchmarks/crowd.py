@@ -1,4 +1,5 @@
-"""Makes a Team as large as it is told: members, each with a seat, and what the audit log says of them.
+"""Makes a Team as large as it is told: members, each with a seat that is paid for, what the audit log says of
+them, and as many rows of every other list.
 
 `Scratch.run` starts it: `-m benchmarks.crowd SLUG NUMBER`.
 """
@@ -16,26 +17,26 @@ django.setup()
 
 from django.utils import timezone
 
-from benchmarks.furnish import MUCH_NANOUSD, SINCE, TEN_YEARS, WITH_ROOM
+from benchmarks.crowd_lists import fill, subscribe
+from benchmarks.furnish import MUCH_NANOUSD, SINCE, TEN_YEARS, WITH_ROOM, WITHOUT_ROOM
 from quota.models import Plan
 from quota.services.credits import grant_credits
-from quota.services.entitlements import Term, entitle_seats
 from teams.models import Team
-from teams.services.seats import add_seats
 from tokenplan.kit.transactions import one_transaction
 from tokenplan.runtime.demo.crowd import add_crowd, seat_crowd
 
 
 def crowd(team: Team, number: int, at: datetime) -> None:
     """So many members more, by the services that the product has for many."""
-    owner = team.memberships.get().user
+    owner = team.memberships.get()
     people = {f"crowd-{place}@benchmark.example": f"Person {place}" for place in range(number)}
-    members = add_crowd(team, people, password="!", by=owner, at=at)
-    seats = add_seats(team=team, count=number, by=owner, at=at)
-    plan = Plan.objects.current(WITH_ROOM)
-    terms = [Term(seat, plan, at, None, None, "benchmark") for seat in seats]
-    entitle_seats(terms=terms, at=at, by=owner)
-    seat_crowd(members, seats, by=owner, at=at)
+    members = add_crowd(team, people, password="!", by=owner.user, at=at)
+    before = set(team.seats.values_list("pk", flat=True))
+    subscribe(team, Plan.objects.current(WITH_ROOM), number, at)
+    seats = list(team.seats.exclude(pk__in=before).order_by("pk"))
+    # While they hold nothing: so they may ask for any seat.
+    fill(owner, members, WITHOUT_ROOM, timezone.now())
+    seat_crowd(members, seats, by=owner.user, at=at)
     grant_credits(
         team=team, nanousd=MUCH_NANOUSD, source="benchmark", at=at, by=None, expires_at=at + TEN_YEARS
     )

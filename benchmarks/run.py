@@ -129,7 +129,9 @@ class Run:
 
     @started
     def crowded(self) -> Scratch:
-        """An installation whose first Team has many members, each with a seat and some calls."""
+        """An installation whose first Team has many members, each with a seat and some calls, and its Owner
+        as many calls as there are members.
+        """
         members = self.sizes.members
         self.say(f"An installation with a Team of {members:,} members")
         target = self._stack.enter_context(scratch(1))
@@ -137,6 +139,7 @@ class Run:
         now, calls = datetime.now(UTC), members * CALLS_OF_A_MEMBER
         since, until = now - timedelta(days=30), now - timedelta(minutes=1)
         record(target, calls, since=since, until=until, place=f"1 + n %% {members}")
+        record(target, members, since=since, until=until)
         self.say("Its periodic tasks")
         target.run("-m", "benchmarks.jobs", "0")
         return self._warm(target)

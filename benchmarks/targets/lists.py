@@ -20,7 +20,15 @@ PAGES: Mapping[str, str] = {
     "charges": "charges/",
     "Credits": "credits/",
     "audit": "audit/",
+    "invitations": "invitations/",
+    "requests": "requests/",
+    "API keys": "api-keys/",
+    "billing": "billing/",
+    "purchases of Credits": "credits/purchases/",
+    "payments to the API balance": "balance/purchases/",
 }
+# Of the Owner's own calls in the Team.
+OWN_PAGES: Mapping[str, str] = {"my usage": "usage", "my refused calls": "refused"}
 
 
 def measure(run: Run) -> list[Figure]:
@@ -29,10 +37,13 @@ def measure(run: Run) -> list[Figure]:
     run.say(f"Pages of a Team with {run.sizes.members:,} members")
     headers = {"Cookie": target.owner.cookie, "Accept_Encoding": "gzip"}
 
-    def read(page: str) -> list[float]:
-        path = f"/teams/{target.owner.slug}/{page}"
+    slug = target.owner.slug
+    paths = {name: f"/teams/{slug}/{page}" for name, page in PAGES.items()}
+    paths |= {name: f"/account/{page}/{slug}/" for name, page in OWN_PAGES.items()}
+
+    def read(path: str) -> list[float]:
         return converse(target.port, [reads(path, seconds, **headers)]).of[READ]
 
-    rounds = run.in_turns(*[lambda page=page: read(page) for page in PAGES.values()])
-    times = {name: [one for part in parts for one in part] for name, parts in zip(PAGES, rounds, strict=True)}
+    rounds = run.in_turns(*[lambda path=path: read(path) for path in paths.values()])
+    times = {name: [one for part in parts for one in part] for name, parts in zip(paths, rounds, strict=True)}
     return [Figure(f"{name}, p50", percentile(of, 50) * 1000, "ms", GOAL) for name, of in times.items()]

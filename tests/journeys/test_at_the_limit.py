@@ -2,89 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from quota.errors import QuotaExhausted
 from quota.models import CreditRequest
-from quota.services.balance import give_voucher
-from teams.models import Membership, Role, Team
-from teams.services.seats import assign_seat
-from tests.helpers.browsing import PASSWORD, another_window, arrive, confirm_password
-from tests.helpers.buyer import Buyer
+from teams.models import Role
+from tests.helpers.browsing import another_window, arrive, confirm_password
 from tests.helpers.factories import (
     CREDIT,
-    USD,
     Desk,
-    allow_credits,
     give_credits,
-    limits,
-    make_desk,
     make_gateway,
     make_member,
-    make_plan,
-    make_seat,
-    make_team,
     make_user,
     owner_of,
-    use_test_rate_card,
+)
+from tests.helpers.stopped import (
+    STOPPED,
+    bar_of,
+    goes_on,
+    stopped_buyer,
+    stopped_member,
+    stopped_owner,
+    team_of_ann,
 )
 from tests.helpers.stripe_account import StripeAccount
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-STOPPED = re.compile(r"Stopped until .*\. A window is full, and Credits do not pay for further calls\.")
-# Dollars in 5 hours of the plans of the next fixtures.
-A_DOLLAR, PLUS = 100, 330
 POLLED = 4_500
-
-
-def team_of_ann() -> Team:
-    at = timezone.now() - timedelta(hours=1)
-    use_test_rate_card()
-    return make_team("Acme", owner=make_user("ann@example.com", password=PASSWORD, at=at), at=at)
-
-
-def stopped_member(team: Team, *, minutes_ago: int = 1) -> tuple[Membership, Desk]:
-    """Mia, who has used all of a dollar."""
-    at = timezone.now() - timedelta(minutes=minutes_ago)
-    mia = make_member(team, make_user("mia@example.com", at=at), at=at)
-    make_seat(team, make_plan("plus", limits(USD, 10 * USD), at=at), holder=mia, at=at)
-    desk = make_desk(mia)
-    desk.use(A_DOLLAR, at=at)
-    return mia, desk
-
-
-def stopped_buyer(account: StripeAccount, *, credits: bool = False) -> tuple[Team, Desk]:
-    """Ann, who has bought a Plus seat for herself and used all of its window."""
-    team = team_of_ann()
-    Buyer(account, team).subscribe({"plus": 1})
-    ann, at = owner_of(team), timezone.now()
-    if not ann.holdings.current().exists():
-        assign_seat(seat=team.seats.get(), membership=ann, by=None, at=at)
-    if credits:
-        allow_credits(ann, at=at)
-    desk = make_desk(ann)
-    desk.use(PLUS, at=at)
-    return team, desk
-
-
-def bar_of(page: Page, member: Membership) -> Locator:
-    return page.locator(f"[data-live=bar-{member.pk}]")
-
-
-def goes_on(desk: Desk) -> bool:
-    """Whether a call is allowed now."""
-    try:
-        desk.ask(at=timezone.now())
-    except QuotaExhausted:
-        return False
-    return True
 
 
 def test_home_and_overview_say_until_when_one_is_stopped_and_name_the_same_ways_out(
@@ -211,21 +161,8 @@ def test_credits_that_the_owner_buys_pay_at_once(
 
 
 def test_an_api_key_that_the_owner_makes_has_no_windows(browser_page: Page, live_server: LiveServer) -> None:
-    page, url, at = browser_page, live_server.url, timezone.now()
-    team = team_of_ann()
-    ann = owner_of(team)
-    make_seat(team, make_plan("plus", limits(USD, 10 * USD), at=at), holder=ann, at=at)
-    desk = make_desk(ann)
-    desk.use(A_DOLLAR, at=at)
-    give_voucher(
-        team=team,
-        nanousd=USD,
-        expires_at=at + timedelta(days=9),
-        source="a test",
-        reason="pilot",
-        at=at,
-        by=None,
-    )
+    page, url = browser_page, live_server.url
+    ann, desk = stopped_owner()
     arrive(page, url, ann.user)
     bar_of(page, ann).get_by_role("link", name="API keys").click()
     page.get_by_label("Name").fill("batch")

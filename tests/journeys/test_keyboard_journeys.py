@@ -1,4 +1,7 @@
-"""By the keyboard alone, through the journeys that matter most: a first call, joining, asking, removing."""
+"""By the keyboard alone, through the journeys that matter most: a first call, joining, asking, removing,
+many at once, the palette, an authenticator app, and support. The ways out at the limit:
+`test_keyboard_at_the_limit`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from teams.models import Membership, Role, Team
+from quota.models import UsageEvent
+from teams.models import Invitation, Membership, Role, Team, User
 from tests.helpers.browsing import PASSWORD, arrive, last_link, path_of
 from tests.helpers.factories import (
     CREDIT,
@@ -20,6 +24,7 @@ from tests.helpers.factories import (
     give_credits,
     make_gateway,
     make_member,
+    make_scene,
     make_team,
     make_user,
     owner_of,
@@ -27,6 +32,7 @@ from tests.helpers.factories import (
 )
 from tests.helpers.keyboard import press, type_into, walk_to
 from tests.helpers.stripe_account import GOOD, StripeAccount
+from tests.helpers.totp import app_shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -153,3 +159,117 @@ def test_an_admin_removes_a_member(browser_page: Page, live_server: LiveServer) 
     expect(page.locator("#toasts")).to_contain_text("mia@example.com is no longer a member.")
     mia.refresh_from_db()
     assert mia.ended_at
+
+
+def test_an_admin_removes_several_at_once(browser_page: Page, live_server: LiveServer) -> None:
+    page, url = browser_page, live_server.url
+    main = page.get_by_role("main")
+    team, mia = team_and_mia()
+    noah = make_member(team, make_user("noah@example.com"))
+    arrive(page, url, owner_of(team).user)
+    page.goto(f"{url}/teams/acme/members/")
+    for member in (mia, noah):
+        walk_to(page, page.get_by_label(member.user.email, exact=True))
+        page.keyboard.press("Space")
+    walk_to(page, page.get_by_label("What to do"), key="Shift+Tab")
+    page.keyboard.type("Remove")
+    press(page, page.get_by_role("button", name="Go on"))
+    expect(main).to_contain_text("Their keys stop working at once, and their seats become free.")
+    press(page, page.get_by_role("button", name=re.compile("2 people")))
+    expect(main.get_by_role("status")).to_be_visible()
+    assert Membership.objects.for_team(team).live().get() == owner_of(team)
+
+
+def test_an_owner_invites_many_at_once_and_sees_what_becomes_of_each_line(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, live_server.url
+    team, _ = team_and_mia()
+    arrive(page, url, owner_of(team).user)
+    page.goto(f"{url}/teams/acme/invitations/")
+    press(page, page.get_by_role("link", name="Invite many at once"))
+    walk_to(page, page.get_by_label("One person a line"))
+    page.keyboard.type("noah@example.com\nmia@example.com")
+    press(page, page.get_by_role("button", name="Check the lines"))
+    press(page, page.get_by_role("button", name="Invite one person"))
+    expect(page.get_by_role("status").first).to_contain_text("1 of 2 lines were invited.")
+    assert Invitation.objects.get().email == "noah@example.com"
+
+
+def test_the_palette_finds_a_person_and_the_arrows_choose_among_what_is_found(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page = browser_page
+    team, mia = team_and_mia()
+    arrive(page, live_server.url, owner_of(team).user)
+    opens = page.get_by_role("button", name="Search Ctrl K")
+    press(page, opens)
+    page.keyboard.type("mia@")
+    found = page.get_by_role("dialog").get_by_role("link", name="mia@example.com")
+    expect(found).to_be_visible()
+    walk_to(page, found, key="ArrowDown")
+    page.keyboard.press("Escape")
+    expect(found).to_be_hidden()
+    expect(opens).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("mia@")
+    expect(found).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(found).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/teams/acme/members/{mia.pk}/")
+
+
+def test_an_app_is_set_up_and_asked_for_at_the_next_sign_in(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, live_server.url
+    team, _ = team_and_mia()
+    arrive(page, url, owner_of(team).user)
+    own = page.locator("summary", has_text="Your account:")
+    press(page, own)
+    press(page, page.get_by_role("link", name="Security"))
+    press(page, page.get_by_role("link", name="Set up an app"))
+    type_into(page, "Password", PASSWORD)
+    page.keyboard.press("Enter")
+    code = page.get_by_label("The code that the app shows")
+    walk_to(page, code)
+    app = app_shown(page.content())
+    page.keyboard.type(app.code())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    press(page, own)
+    press(page, page.get_by_role("button", name="Sign out"))
+
+    page.wait_for_url(lambda address: "/account" not in address or "/login/" in address)
+    page.goto(f"{url}/accounts/login/")
+    sign_in_with_keys(page, "ann@example.com")
+    expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    type_into(page, "Code", app.code(periods=1))  # that of now was good once
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/account/")
+
+
+def test_support_finds_a_person_by_a_key_and_corrects_a_charge(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url, at = browser_page, live_server.url, timezone.now()
+    scene = make_scene(at=at - timedelta(hours=1))
+    scene.desk.use(300, at=at - timedelta(minutes=10))
+    arrive(page, url, User.objects.create_superuser("support@example.com", PASSWORD))
+    page.goto(f"{url}/admin/")
+    type_into(page, "Find a person, a Team, a seat, a key, a call, a payment", scene.desk.key)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/support/people/{scene.owner.user_id}/")
+    press(page, page.get_by_role("link", name="Skip to main content"))  # past the list of all records
+    press(page, page.get_by_role("link", name=re.compile("^Correct 20")))
+    walk_to(page, page.get_by_label("Usage"))
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"calls": 100}')
+    press(page, page.get_by_role("button", name=re.compile("^Correct the charge")))
+    expect(page.get_by_label("Reason")).to_be_focused()  # nothing is sent without one
+    assert UsageEvent.objects.count() == 1
+    page.keyboard.type("Counted thrice")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The charge is undone; $1.00 are charged instead.")).to_be_visible()

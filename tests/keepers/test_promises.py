@@ -1,4 +1,6 @@
-"""Promises kept: links in pages and mails lead somewhere, and what a text says is to be opened is there."""
+"""Promises kept: links in pages, mails, documents and translations lead somewhere, and what a text says is to
+be opened is there.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from django.urls import get_resolver, resolve
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
-from tests.keepers import OURS, files
+from tests.helpers.catalogues import CATALOGUES, entries
+from tests.keepers import OURS, documents, files, spans
 from tests.keepers.test_docs import answered
 from tokenplan.runtime.folders import ROOT
 
@@ -30,6 +33,14 @@ SAID_TO_OPEN = re.compile(
 )
 LABEL = re.compile(r"{% (?:translate|trans) \"([^\"]+)\"")
 CODE = re.compile(r"<code>([a-z]+(?:_[a-z]+)+)</code>")
+# Where a text leads, and what it names for programs: the same in every language.
+SAME = re.compile(
+    r"\bhref=\"[^\"]*\"|<code>[^<]*</code>|\b(?:GET|POST|PUT|PATCH|DELETE)\b|https?://[A-Za-z0-9./_-]*[A-Za-z0-9/]"
+)
+# Addresses of the console in Markdown, with or without the method; whatever begins otherwise is a gateway's.
+ADDRESS = re.compile(r"(?:[A-Z]+ )?(/(?:api|accounts?|admin|teams)/.*)")
+# Of texts about what is planned or was, and about what others have.
+HISTORY = ("decisions", "CHANGELOG.md")
 
 
 @cache
@@ -137,3 +148,88 @@ def test_what_a_text_says_to_open_is_written_on_a_page() -> None:
 def test_every_error_code_that_a_page_names_is_there() -> None:
     named = {code for path in TEMPLATES for code in CODE.findall(path.read_text())}
     assert named - answered().keys() == set()
+
+
+def is_address(written: str) -> bool:
+    """Whether the console has it, or those below it where it ends in `…` or `/`; `{slug}` is any value."""
+    path = written.partition("?")[0]
+    if path.endswith(("…", "/")) and any(f"/{route}".startswith(path.rstrip("…")) for route in routes()):
+        return True
+    filled = [re.sub(r"{\w+}", value, path) for value in ("1", "acme", SOME_ID)]
+    return any(leads_somewhere(way) or leads_somewhere(f"{way}/") for way in filled)
+
+
+@cache
+def routes() -> frozenset[str]:
+    """How every address begins, up to its first value."""
+
+    def walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[str]:
+        for pattern in patterns:
+            route = before + str(pattern.pattern).lstrip("^")
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns, route)
+            else:
+                yield route.partition("<")[0]
+
+    return frozenset(walk(get_resolver().url_patterns, ""))
+
+
+def addresses_in(document: str) -> list[str]:
+    return [found[1] for span in spans(document) if (found := ADDRESS.fullmatch(span))]
+
+
+def test_every_address_that_a_document_names_is_there() -> None:
+    named = {
+        (path.name, address)
+        for path in documents()
+        if not set(HISTORY) & set(path.parts)
+        for address in addresses_in(path.read_text())
+    }
+    assert len(named) > 20  # it finds some
+    assert {(name, address) for name, address in named if not is_address(address)} == set()
+
+
+def test_the_check_of_documents_finds_an_address_that_is_gone() -> None:
+    assert addresses_in("`GET /api/v1/me` asks, `/v1/messages` is a gateway's, `/teams/…` are pages") == [
+        "/api/v1/me",
+        "/teams/…",
+    ]
+    assert is_address("/teams/{slug}/members/")
+    assert is_address("/api/v1/me…")
+    assert not is_address("/teams/{slug}/charge/")
+    assert not is_address("/api/v2/…")
+
+
+def test_the_check_of_translations_finds_each_kind_of_what_stays_the_same() -> None:
+    text = '<a href="/x/">打开</a> <code>not_found</code>，GET https://openclaw.ai/install.sh。'
+    assert SAME.findall(text) == [
+        'href="/x/"',
+        "<code>not_found</code>",
+        "GET",
+        "https://openclaw.ai/install.sh",
+    ]
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parts[-3])
+class TestTranslation:
+    """What a translated text promises is what its original does."""
+
+    def test_it_leads_where_its_original_leads(self, catalogue: Path) -> None:
+        different = [
+            (entry.key[1], text)
+            for entry in entries(catalogue.read_text())
+            for text in entry.translations
+            if text and sorted(SAME.findall(text)) != sorted(SAME.findall(entry.plural or entry.key[1]))
+        ]
+        assert different == []
+
+    def test_what_it_says_to_open_is_called_so_on_the_page(self, catalogue: Path) -> None:
+        texts = [entry for entry in entries(catalogue.read_text()) if entry.translations]
+        labels = {entry.key[1]: entry.translations[0] for entry in texts if not entry.key[0]}
+        said = [
+            (name, entry.translations[0])
+            for entry in texts
+            for name in SAID_TO_OPEN.findall(re.sub(r"<[^>]+>", "", entry.key[1]))
+        ]
+        assert {name for name, _ in said} >= {"Cards and invoices"}  # it finds some
+        assert [(name, text) for name, text in said if text and labels.get(name, name) not in text] == []

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.urls import resolve
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
@@ -18,6 +19,9 @@ from tokenplan.documents.pages import DOCUMENTS, LANGUAGES
 
 pytestmark = pytest.mark.django_db
 PATHS = ["/docs/", "/docs/?q=credits", "/docs/?q=zebra", "/docs/nothing/", *(row.url for row in DOCUMENTS)]
+
+# A path of the console, and the section of the page there.
+LINK = re.compile(r'href="(/(?!static/)[^"#?]*)(?:[?][^"#]*)?(?:#([\w-]+))?"')
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +96,26 @@ def test_who_is_signed_in_is_led_to_no_section_about_signing_up(client: Client, 
     assert [link in page for page in pages()] == [False, False, False]
 
 
-def test_every_link_within_the_documents_leads_to_a_section(client: Client) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_every_link_of_the_documents_leads_to_a_page_and_its_section(
+    client: Client, language: str, signed_in: bool
+) -> None:
     load_shipped()
-    pages = {row.url: client.get(row.url).content.decode() for row in DOCUMENTS}
-    for html in pages.values():
-        for path, anchor in re.findall(r'href="(/[^"#?]*)#([\w-]+)"', html):
-            assert f'id="{anchor}"' in pages[path], (path, anchor)
+    if signed_in:
+        client.force_login(make_user("mia@example.com"))
+
+    def get(url: str) -> str:
+        return client.get(url, headers={"accept-language": language}).content.decode()
+
+    pages = {row.url: get(row.url) for row in DOCUMENTS}
+    links = {link for html in pages.values() for link in LINK.findall(html)}
+    assert any(anchor for _, anchor in links)
+    for path, anchor in links:
+        resolve(path)
+        if anchor:
+            page = pages.get(path) or get(path)
+            assert f'id="{anchor}"' in page, (path, anchor)
 
 
 def test_examples_have_the_readers_address_and_the_beginning_of_the_key(
