@@ -53,8 +53,7 @@ def test_each_list_filters_pages_and_has_a_file_or_is_short_by_its_nature(
     put_on_sale()
     bill = Bill()
     bill.say({"max": 50})
-    shown = {name for name in (*PAGES, *OWN_PAGES) if not name.endswith("-csv")} - {"search"}
-    pages = {name: url for name, url in addresses(firm).items() if name in shown}
+    pages = {name: url for name, url in addresses(firm).items() if name in {*PAGES, *OWN_PAGES} - {"search"}}
     pages |= {name: reverse(name) for name in ("models", "plans", "promotions", "tools")}
     of_bill = {"team-billing": reverse("team-billing", args=[bill.team.slug])}
     missing: dict[tuple[str, str], set[str]] = {}

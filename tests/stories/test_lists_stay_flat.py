@@ -46,9 +46,10 @@ NOT_ASKED = {
 }
 OF_ONES_OWN = (
     *("account", "account-bars", "account-notices", "account-profile", "account-tokens"),
-    *("account-tokens-csv", "plans-choose", "team-new", "api-me", "api-my-usage", "api-notices"),
-    *("api-own-invite", "api-teams", "api-tokens"),
+    *("plans-choose", "team-new", "api-me", "api-my-usage", "api-notices", "api-own-invite", "api-teams"),
+    "api-tokens",
 )
+OWN_FILES = ("account-tokens-csv",)
 # By a Subscription Key instead of a session.
 OF_A_KEY = ("api-usage", "api-receipts", "api-usage-refusals", "api-series")
 # Whatever is searched for there is posted, so that no address has it.
@@ -100,7 +101,7 @@ def addresses(firm: LargeTeam) -> dict[str, str]:
 
 def files(firm: LargeTeam) -> dict[str, str]:
     """What lists have for spreadsheets: all of them, so many rows at once."""
-    found = {name: of_team(firm, name) for name in FILES}
+    found = {name: of_team(firm, name) for name in FILES} | {name: reverse(name) for name in OWN_FILES}
     return found | {"team-usage, file": reverse("team-usage", args=[firm.team.slug]) + "?format=csv"}
 
 
@@ -164,7 +165,7 @@ def by_key(firm: LargeTeam) -> Client:
 
 
 def test_whatever_can_be_read_of_a_team_or_of_oneself_is_asked_for_below() -> None:
-    known = {*READ, *OF_ONES_OWN, *NOT_ASKED, "search"}
+    known = {*READ, *OF_ONES_OWN, *OWN_FILES, *NOT_ASKED, "search"}
     assert known == {*READ, *NOT_ASKED} | OWN_PAGES | OWN_API
     assert set(NOT_ASKED) <= {*TEAMS} | OWN_PAGES | OWN_API, "These are gone."
     assert set(NOT_ASKED) & {*OF_ONES_OWN} == set()
