@@ -44,7 +44,7 @@ def test_each_job_says_when_it_ran_what_it_did_and_why_it_failed() -> None:
     )
     assert (
         "Write expired lots into the ledger quota.expire_lots failed: what it left waits for the next run "
-        "20 seconds ago 0.00 s – 40 seconds from now 1 20 seconds ago: ValueError: no" in page
+        "20 seconds ago 0.00 s – 40 seconds from now 1 20 seconds ago : ValueError: no" in page
     )
     assert "quota.reconcile has not run yet – – – 17 hours from now 0 –" in page
     assert "Jobs that are not well" in read(operator, reverse("admin:index"))

@@ -20,7 +20,7 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)
         (timedelta(0), "now", "现在"),
         (timedelta(hours=3), "3\xa0hours ago", "3小时之前"),
         (timedelta(days=40), "1\xa0month, 1\xa0week ago", "1\xa0月，1\xa0周前"),
-        (-timedelta(hours=3), "3\xa0hours from now", "3小时后"),
+        (-timedelta(hours=3), "3\xa0hours from now", "3小时以后"),
     ],
 )
 def test_it_says_how_long_ago_or_in_how_long(since: timedelta, english: str, chinese: str) -> None:
