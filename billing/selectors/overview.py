@@ -13,6 +13,13 @@ from billing.models import Change, Checkout, Customer, Invoice, Price, Purchased
 from quota.models import Entitlement, Plan
 from teams.models import Membership, SeatHolding, Team
 
+# What pages and the API show of whoever holds a seat.
+SHOWN_OF_HOLDING = (
+    "seat",
+    *("membership__role", "membership__manages_billing", "membership__joined_at"),
+    *("membership__user__email", "membership__user__name"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanSeats:
@@ -151,14 +158,18 @@ def overdue(row: Subscription) -> Overdue | None:
 
 
 def _seats(row: Subscription) -> tuple[PaidSeat, ...]:
-    bought = PurchasedSeat.objects.live().filter(subscription=row).select_related("plan", "next_plan", "seat")
+    """A Team has thousands of them, so of each no more is read than is shown."""
+    bought = PurchasedSeat.objects.live().filter(subscription=row)
+    lines = bought.order_by("plan__rank", "plan__version", "seat_id").values_list(
+        "seat_id", "seat__number", "plan", "next_plan", "leaves"
+    )
+    plans: dict[int | None, Plan] = {**Plan.objects.in_bulk({plan for line in lines for plan in line[2:4]})}
     holdings = SeatHolding.objects.current().filter(seat__purchase__in=bought)
-    holders = {holding.seat_id: holding.membership for holding in holdings.select_related("membership__user")}
+    shown = holdings.select_related("membership__user").only(*SHOWN_OF_HOLDING)
+    holders = {holding.seat_id: holding.membership for holding in shown}
     return tuple(
-        PaidSeat(
-            seat.seat_id, seat.seat.number, seat.plan, holders.get(seat.seat_id), seat.next_plan, seat.leaves
-        )
-        for seat in bought.order_by("plan__rank", "plan__version", "seat_id")
+        PaidSeat(seat_id, number, plans[plan], holders.get(seat_id), plans.get(next_plan), leaves)
+        for seat_id, number, plan, next_plan, leaves in lines
     )
 
 

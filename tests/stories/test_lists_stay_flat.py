@@ -17,8 +17,9 @@ from django.urls import reverse
 
 from quota.selectors import api_keys, invitations, member_requests, roster, seats
 from teams.models import User
+from teams.services.seats import assign_seat
 from tests.helpers.address_table import OWN_API, OWN_PAGES, TEAMS
-from tests.helpers.factories import owner_of
+from tests.helpers.factories import T0, make_member, owner_of
 from tests.helpers.large_team import LargeTeam
 from tests.helpers.page_fixtures import as_user, at_t0, nothing_enqueued
 from tests.helpers.passkeys import PAGES as PASSKEY_PAGES
@@ -197,12 +198,18 @@ def test_billing_takes_as_many_queries_of_many_paid_seats_as_of_50_and_is_light(
     bill = Bill()
     bill.say({"max": 50})
     client = as_user(owner_of(bill.team).user)
-    names = ("team-billing", "team-paid-seats-csv")
+    names = ("team-billing", "team-paid-seats-csv", "api-subscription")
     pages = {name: reverse(name, args=[bill.team.slug]) for name in names}
+    free = iter(bill.seats())
+    for _ in range(3):
+        assign_seat(seat=next(free).seat, membership=make_member(bill.team), by=None, at=T0)
     asked(client, pages)
     few = asked(client, pages)
+    assert few["api-subscription"].content.count(b'"joined_at"') == 3
 
     bill.say({"max": seats})
+    for _ in range(3):
+        assign_seat(seat=next(free).seat, membership=make_member(bill.team), by=None, at=T0)
 
     many = asked(client, pages)
     assert differing(few, many) == {}
