@@ -8,7 +8,6 @@ from datetime import timedelta
 from allauth.mfa.models import Authenticator
 from django.contrib.admin import site
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Model
 from django.test import RequestFactory
 from django.urls import reverse
 
@@ -18,11 +17,10 @@ from quota.services.bulk_actions import start_inviting
 from quota.services.quarantine import RejectedRow, keep_rejected
 from quota.services.refusals import remember_refusal
 from teams.models import JobRun, User
-from tests.helpers.admin_urls import change_url, verb_url
+from tests.helpers.admin_urls import change_url
 from tests.helpers.factories import T0, USD, key_of
 from tests.helpers.long_rows import SENTENCE
 from tests.helpers.world import Home, world
-from tokenplan.kit.admin import VerbsAdmin
 from tokenplan.kit.errors import Refusal
 
 HOUR = timedelta(hours=1)
@@ -73,8 +71,8 @@ def _of_jobs(home: Home) -> None:
 
 
 def pages_of_rows(operator: User) -> Iterator[str]:
-    """Of each kind of row its list, the page of one, and where they are offered those to add and delete one,
-    and of what can be done to it; of one row its history.
+    """Of each kind of row its list, the page of one, and where it is offered the one to add one; of one row
+    its history. Nothing is deleted there (keepers/test_reasons.py).
     """
     request = RequestFactory().get("/admin/")
     request.user = operator
@@ -86,16 +84,4 @@ def pages_of_rows(operator: User) -> Iterator[str]:
         yield change_url(row)
         if page.has_add_permission(request):
             yield reverse(f"{name}_add")
-        if page.has_delete_permission(request, row):
-            yield reverse(f"{name}_delete", args=[row.pk])
-        if isinstance(page, VerbsAdmin):
-            yield from _pages_of_verbs(page, model)
     yield reverse("admin:auth_group_history", args=[Group.objects.latest("pk").pk])
-
-
-def _pages_of_verbs(page: VerbsAdmin[Model], model: type[Model]) -> Iterator[str]:
-    """Each of a row that it fits, where there is one."""
-    for verb in page.verbs:
-        fits = (row for row in model._default_manager.order_by("pk") if verb.fits(row))
-        if (row := next(fits, None)) is not None:
-            yield verb_url(row, verb.name)
