@@ -131,7 +131,7 @@ def test_the_file_of_seats_has_columns_for_the_windows_of_every_plan(as_user: As
     used = [
         name.removesuffix(": used (USD)") for name in file.fieldnames or [] if name.endswith("used (USD)")
     ]
-    assert used == ["5-hour", "5-hour 2", "Weekly", "Daily", "1-hour"]
+    assert used == ["5-hour", "5-hour 2", "Weekly", "1-hour", "Daily"]
     limits = [[row[f"{name}: limit (USD)"] for name in used] for row in file]
     assert limits == [
         ["1.00", "2.00", "", "", ""],
