@@ -235,7 +235,7 @@ def test_the_file_says_of_a_token_what_the_page_says_and_never_its_text(three: C
     heading, last, *others = lines(three, f"{URL}file/")
 
     assert heading == "Name,Scope,Starts with,Made (UTC),Last used (UTC),Expires (UTC),State"
-    moments = "2026-06-03T10:02:00+00:00,2026-06-03T10:02:00+00:00,2026-07-03T10:02:00+00:00"
+    moments = "2026-06-03 10:02:00,2026-06-03 10:02:00,2026-07-03 10:02:00"
     assert last == f"'=SUM(A1),Read,{text[:8]},{moments},Works"
     assert [line.rpartition(",")[2] for line in others] == ["Works", "Revoked", "Expired"]
     assert text not in "".join([last, *others])
