@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from quota.api.receipts_csv import receipts_csv
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import prices_then, windows_then
 from quota.models import UsageEvent
 from quota.selectors.usage_filter import charges_of
 from quota.usage_forms import ChargesForm
@@ -68,7 +68,7 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
     event = events.filter(pk=pk).first()
     if event is None:
         raise NotFound(_("There is no such charge."))
-    prices = {price["meter"]: price for price in event.prices}
+    prices = {price.meter: price for price in prices_then(event.rate_card_id, event.model, event.usage)}
     context = {
         "event": event,
         "undo": UsageEvent.objects.filter(corrects=event, is_undo=True).first(),
