@@ -81,5 +81,5 @@ def prices_then(card_id: int, model: str, usage: Mapping[str, int]) -> list[Pric
     """The prices that a charge by this rate card came from, in the order of their meters. Neither the card
     nor the charge ever changes. Of what nobody reported, and so is charged as it was held, there are none.
     """
-    found = rate_card(card_id).find(model)
+    found = rate_card(card_id).find(model) if usage else None
     return [price for price in found.used(usage).values() if price] if found else []
