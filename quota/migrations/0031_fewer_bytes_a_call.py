@@ -52,6 +52,13 @@ DROP FUNCTION quota_gather_events(text[], timestamptz[], text[], timestamptz);
 
 # The functions as they were made last, and what is other in them.
 CHANGED = {
+    # Whoever owes nothing in the Team needs not be looked for under other memberships.
+    "quota_call_states": {
+        "        EXISTS (SELECT 1 FROM quota_owedusage o WHERE": "        CASE WHEN (SELECT true FROM quota_owedusage o\n"
+        "            WHERE o.account = 'credits' AND o.left_nanousd > 0 AND o.team_id = f.team_id LIMIT 1)\n"
+        "        THEN EXISTS (SELECT 1 FROM quota_owedusage o WHERE",
+        "quota_memberships_of_one_person(f.membership_id)))),": "quota_memberships_of_one_person(f.membership_id)))) ELSE false END,",
+    },
     "quota_gather_holds": {"drawn_hash text": "drawn_hash uuid", "v.usage_hash::text": "v.usage_hash"},
     "quota_gather_events": {
         "recorded_hash text": "recorded_hash uuid",
