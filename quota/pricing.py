@@ -61,11 +61,17 @@ class ModelPrices:
         as_input = self.of(INPUT_METER, context) if meter in CACHE_METERS else None
         return replace(as_input, meter=meter) if as_input else None
 
+    def used(self, usage: Mapping[str, int]) -> dict[str, Price | None]:
+        """What each meter of a call's usage costs, in the order of their names; None: it has no price."""
+        context = sum(usage.get(meter, 0) for meter in CONTEXT_METERS)
+        return {meter: self.of(meter, context) for meter in sorted(usage)}
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """The price list in force from `effective_from`. `aliases` are other names of models."""
 
+    id: int
     effective_from: datetime
     models: Mapping[str, ModelPrices]
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -84,15 +90,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The price of a call of `model`, with the prices it came from, one a meter.
+    """The price of a call of `model`, by the rate card of this id.
 
     `unpriced` are the meters that something was used of and that have no price: they are not in `amount`.
     """
 
     amount: int
+    card_id: int
     model: str
     modality: str
-    prices: tuple[Price, ...]
     unpriced: tuple[str, ...] = ()
 
 
@@ -113,9 +119,8 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
                 _("A quantity lies between 0 and %(most)s") % {"most": MAX_QUANTITY},
                 pointer=f"/{meter}",
             )
-    context = sum(usage.get(meter, 0) for meter in CONTEXT_METERS)
-    found = {meter: prices_of_model.of(meter, context) for meter in usage}
-    prices = tuple(price for price in found.values() if price)
+    found = prices_of_model.used(usage)
+    prices = [price for price in found.values() if price]
     denominator = lcm(*(price.unit_size for price in prices))
     numerator = sum(
         usage[price.meter] * price.nanousd_per_unit * (denominator // price.unit_size) for price in prices
@@ -124,7 +129,7 @@ def charge(card: Card | None, model: str, usage: Mapping[str, int]) -> Charge:
     if amount > MAX_NANOUSD:
         raise InvalidUsage(_("One call cannot cost more than $1,000,000"))
     unpriced = tuple(meter for meter, price in found.items() if price is None and usage[meter])
-    return Charge(amount, prices_of_model.model, prices_of_model.modality, prices, unpriced)
+    return Charge(amount, card.id, prices_of_model.model, prices_of_model.modality, unpriced)
 
 
 def not_on_the_card(model: str) -> ModelUnknown:

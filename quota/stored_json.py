@@ -1,4 +1,4 @@
-"""The JSON of moments, windows and prices, as it is answered everywhere; charges keep their prices so."""
+"""The JSON of moments, windows and prices, as it is answered everywhere."""
 
 from __future__ import annotations
 

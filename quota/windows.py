@@ -207,9 +207,12 @@ def window_at(
     used = sum(b.used for b in buckets if b.starts_at == start)
     opened = [*buckets, Bucket(start, 0)]
     end = start + rule.length
-    held = sum(
-        h.nanousd for h in holds if rule.bucket_start(h.at, opened) == start or h.counts_between(start, end)
-    )
+    held = 0
+    for hold in holds:
+        inside = hold.counts_between(start, end)
+        # A call whose moment lies before a first_use window may count in it all the same.
+        if inside or (rule.policy is Policy.FIRST_USE and rule.bucket_start(hold.at, opened) == start):
+            held += hold.nanousd
     return QuotaWindow(limit, used, held, start, end, None)
 
 

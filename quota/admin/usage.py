@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
 from quota.admin.columns import usd
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import prices_then, windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.reservations import LAPSED
 from quota.models.usage import OWN_DRAW
 from quota.money import credits_words, usd_text
+from quota.pricing import Price
 from quota.services.corrections import correct_charge
 from quota.templatetags.guides import meter_name, units_words
 from teams.models import User
@@ -103,16 +104,16 @@ def _correct(event: UsageEvent, values: Mapping[str, Any], by: User, at: datetim
     return gettext("The charge is undone; %(amount)s are charged instead.") % {"amount": amount}
 
 
-def _used_words(meter: str, quantity: int, price: Mapping[str, Any] | None) -> str:
+def _used_words(meter: str, quantity: int, price: Price | None) -> str:
     """`Characters: 1,530 at $0.10 for 1,000`."""
     said = {"meter": meter_name(meter), "used": f"{quantity:,}"}
     if price is None:
         return gettext("%(meter)s: %(used)s, not priced") % said
-    said |= {"usd": usd_text(price["nanousd_per_unit"]), "units": units_words(price["unit_size"])}
+    said |= {"usd": usd_text(price.nanousd_per_unit), "units": units_words(price.unit_size)}
     words = gettext("%(meter)s: %(used)s at %(usd)s %(units)s") % said
-    if not price.get("context_over"):
+    if not price.context_over:
         return words
-    over = gettext("(input over %(tokens)s tokens)") % {"tokens": f"{price['context_over']:,}"}
+    over = gettext("(input over %(tokens)s tokens)") % {"tokens": f"{price.context_over:,}"}
     return f"{words} {over}"
 
 
@@ -178,7 +179,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
     @admin.display(description=_("Used, and at which prices"))
     def used(self, event: UsageEvent) -> str:
         """Meter by meter, as on the receipt."""
-        prices = {price["meter"]: price for price in event.prices}
+        prices = {price.meter: price for price in prices_then(event.rate_card_id, event.model, event.usage)}
         lines = [_used_words(meter, event.usage[meter], prices.get(meter)) for meter in sorted(event.usage)]
         return "; ".join(lines) or "-"
 

@@ -10,11 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from quota.api.fields import NANOUSD, WindowSerializer
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import prices_then, windows_then
 from quota.models import UsageEvent
 from quota.querysets import UsageEventQuerySet
 from quota.selectors.usage_filter import UsageFilter
-from quota.stored_json import moment_json, windows_json
+from quota.stored_json import moment_json, prices_json, windows_json
 from tokenplan.kit.api import Shape
 from tokenplan.kit.paging import LatestOfMany
 
@@ -42,7 +42,7 @@ def receipts_page(
 
 
 def receipt_json(event: UsageEvent) -> dict[str, Any]:
-    """A receipt (docs/api.md). Windows and prices are those that were kept with the charge."""
+    """A receipt (docs/api.md). Windows and prices are those of the charge."""
     return {
         "id": str(event.pk),
         "reservation": str(event.reservation_id) if event.reservation_id else None,
@@ -58,7 +58,7 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "from_credits_nanousd": event.from_credits_nanousd,
         "from_balance_nanousd": event.from_balance_nanousd,
         "overrun_nanousd": event.overrun_nanousd,
-        "prices": event.prices,
+        "prices": prices_json(prices_then(event.rate_card_id, event.model, event.usage)),
         "windows_before": windows_json(windows_then(event.plan_id, event.windows_before)),
         "windows_after": windows_json(windows_then(event.plan_id, event.windows_after)),
         "occurred_at": moment_json(event.occurred_at),

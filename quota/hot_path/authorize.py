@@ -82,7 +82,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime | Non
 
 
 def _repeated(
-    state: CallState, prior_id: UUID, key_public_id: str, request_id: str, request_hash: str, at: datetime
+    state: CallState, prior_id: UUID, key_public_id: str, request_id: str, request_hash: UUID, at: datetime
 ) -> Authorization:
     """The answer that the request got before, while its hold is open.
 

@@ -5,7 +5,7 @@ Both are immutable in the database (by trigger), so each is read once a process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -74,4 +74,12 @@ def rate_card(card_id: int) -> Card:
         name: ModelPrices(name, modalities[name], tuple(of_model), holds.get(name))
         for name, of_model in prices.items()
     }
-    return Card(card.effective_from, models, {row.alias: row.model for row in card.aliases.all()})
+    return Card(card_id, card.effective_from, models, {row.alias: row.model for row in card.aliases.all()})
+
+
+def prices_then(card_id: int, model: str, usage: Mapping[str, int]) -> list[Price]:
+    """The prices that a charge by this rate card came from, in the order of their meters. Neither the card
+    nor the charge ever changes. Of what nobody reported, and so is charged as it was held, there are none.
+    """
+    found = rate_card(card_id).find(model) if usage else None
+    return [price for price in found.used(usage).values() if price] if found else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,12 +16,12 @@ from quota.allocation import Split, draw, split
 from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import limits_of
+from quota.hot_path.hashes import hash_of
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import ReservationState, SeatUsage
 from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
 from quota.pricing import Charge
 from quota.querysets import CreditGrantQuerySet
-from quota.stored_json import prices_json
 from quota.stored_windows import numbers_of
 
 
@@ -51,7 +49,7 @@ class Call:
     tags: Sequence[str] = ()
     usage: Mapping[str, int]
     estimated: bool = False
-    usage_hash: str
+    usage_hash: UUID
     occurred_at: datetime
     corrects_id: UUID | None = None
 
@@ -119,9 +117,9 @@ class AfterDraw(StrEnum):
     ENDED = "ended"
 
 
-def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> str:
+def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> UUID:
     """A hash that repeats of a report share; another report under the same id has another."""
-    return hashlib.sha256(json.dumps([model, sorted(usage.items()), *map(str, more)]).encode()).hexdigest()
+    return hash_of([model, sorted(usage.items()), *map(str, more)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +218,7 @@ def worked_out(
         tags=list(call.tags),
         usage=dict(call.usage),
         estimated=call.estimated,
-        prices=prices_json(price.prices),
+        rate_card_id=price.card_id,
         unpriced=bool(price.unpriced),
         amount_nanousd=price.amount,
         from_quota_nanousd=parts.from_quota,
@@ -285,6 +283,7 @@ WITH drawn AS (
         left_credits_nanousd = left_credits_nanousd - %(drawn_credits_nanousd)s,
         left_balance_nanousd = left_balance_nanousd - %(drawn_balance_nanousd)s,
         state = CASE %(becomes)s WHEN '' THEN state ELSE %(becomes)s END,
+        windows = CASE %(becomes)s WHEN '' THEN windows ELSE '{{}}' END,
         closed_at = CASE %(becomes)s WHEN '' THEN closed_at ELSE %(recorded_at)s END,
         expired = expired AND %(becomes)s = ''
     WHERE id = %(reservation_id)s

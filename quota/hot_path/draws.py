@@ -218,7 +218,7 @@ def check_open(locked: ReservationState, at: datetime) -> None:
         raise ReportedTooLate
 
 
-def digest_of(report: Report) -> str:
+def digest_of(report: Report) -> UUID:
     """A hash that repeats of a draw share; another draw under the same id has another."""
     moment = report.occurred_at.astimezone(UTC).isoformat() if report.occurred_at else None
     more = [report.estimated, moment, report.agent, report.tags]
@@ -234,7 +234,7 @@ def _prior(locked: ReservationState, report: Report) -> UsageEvent | None:
     return UsageEvent.objects.of_holds(locked.id).filter(draw_id=report.draw_id).first()
 
 
-def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: str) -> None:
+def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: UUID) -> None:
     """Raises AlreadySettled where the hold was settled with another report, EventIdReused where a draw's id
     was used for another draw.
     """

@@ -173,7 +173,7 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
     return (newest or named).key_id, named.KIND
 
 
-def hash_of_event(event: ReportedEvent) -> str:
+def hash_of_event(event: ReportedEvent) -> UUID:
     """A hash that repeats of an event share; another event under the same id has another."""
     # By its text or by its handle: the same key.
     key = keytext.key_id_of_handle(event.key_handle) or id_and_kind_of(event.key_text)[0]
@@ -182,7 +182,7 @@ def hash_of_event(event: ReportedEvent) -> str:
     return usage_hash(event.model, event.usage, key, moment, event.agent, named, *event.tags)
 
 
-def _seen_before(team_id: int, event: ReportedEvent, digest: str, at: datetime, *, replaying: bool) -> bool:
+def _seen_before(team_id: int, event: ReportedEvent, digest: UUID, at: datetime, *, replaying: bool) -> bool:
     """Whether this very event was recorded. Raises EventIdReused when its id was another's, MomentOutOfRange
     for a new one from too long ago, unless an operator is `replaying` it, or from the future.
 

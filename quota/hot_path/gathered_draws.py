@@ -98,7 +98,7 @@ class _Batch:
     in_order: bool
     usages: dict[int, SeatUsage] = field(default_factory=dict)
     holds: dict[UUID, ReservationState] = field(default_factory=dict)
-    hashes: dict[tuple[UUID, str], str] = field(default_factory=dict)
+    hashes: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
     left: set[int] = field(default_factory=set)
     charged: list[Charging] = field(default_factory=list)
 

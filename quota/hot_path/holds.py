@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from quota.errors import LeaseNotAllowed, ModelUnknown, UsageOwed
 from quota.hot_path.accounts import account_columns, key_columns
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.draws import TAKEN_FOR
+from quota.hot_path.hashes import hash_of
 from quota.hot_path.refusals import check_agents
 from quota.hot_path.state import CallState
 from quota.models import Gateway, Reservation
@@ -60,7 +60,7 @@ class NewHold:
 
 
 def hold_for(
-    request: AuthorizeRequest, request_hash: str, *, gateway: Gateway, state: CallState, at: datetime
+    request: AuthorizeRequest, request_hash: UUID, *, gateway: Gateway, state: CallState, at: datetime
 ) -> NewHold:
     """The hold for a request that was not answered before: quota first, Credits for the rest.
 
@@ -161,10 +161,9 @@ def ends_of_hold(
     return {"holds_until": over, "charges_at": None}
 
 
-def hash_of_request(key_public_id: str, request: AuthorizeRequest, card: Card | None) -> str:
+def hash_of_request(key_public_id: str, request: AuthorizeRequest, card: Card | None) -> UUID:
     """The same of the same request, whichever gateway of the operator sends it."""
     estimate = None if request.estimate is None else sorted(request.estimate.items())
     what = request.model if request.hold_nanousd is None else request.hold_nanousd
     seconds = request.lifetime_seconds or _usual_seconds(card, request)
-    body = json.dumps([key_public_id, what, estimate, request.agent, request.tags, seconds])
-    return hashlib.sha256(body.encode()).hexdigest()
+    return hash_of([key_public_id, what, estimate, request.agent, request.tags, seconds])

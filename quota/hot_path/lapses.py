@@ -50,7 +50,8 @@ def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEv
             corrects_id=instead_of.pk if instead_of else None,
         )
         found = rate_card(locked.rate_card_id).find(locked.model)
-        price = Charge(held.quota + held.credits, call.model, found.modality if found else "", prices=())
+        modality = found.modality if found else ""
+        price = Charge(held.quota + held.credits, locked.rate_card_id, call.model, modality)
         record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at)
     Reservation.objects.filter(pk=locked.id).update(
         state=Reservation.State.RELEASED, expired=True, closed_at=F("charges_at")

@@ -27,7 +27,7 @@ from teams.models import User
 _SAME = (
     *("gateway_id", "usage_hash", "reservation_id", "team_id", "membership_id", "key_id", "api_key_id"),
     *("api_text_id", "seat_id", "plan_id", "model", "modality", "agent", "tags", "usage", "estimated"),
-    *("prices", "unpriced", "first_use_starts", "occurred_at"),
+    *("rate_card_id", "unpriced", "first_use_starts", "occurred_at"),
 )
 
 

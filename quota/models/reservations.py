@@ -47,10 +47,8 @@ class Reservation(models.Model):
         related_name="+",
     )
     request_id = models.CharField(_("request_id"), max_length=128)
-    request_hash = models.CharField(
-        _("hash of the request"),
-        max_length=64,
-        help_text=_("SHA-256 of what was asked; a repeat must ask the same."),
+    request_hash = models.UUIDField(
+        _("hash of the request"), help_text=_("Of what was asked; a repeat must ask the same.")
     )
     team = models.ForeignKey(
         Team,
@@ -146,7 +144,7 @@ class Reservation(models.Model):
         db_default=0,
         help_text=_("What draws have left of the API balance part."),
     )
-    # As the authorize answered them (quota/stored_windows.py).
+    # As the authorize answered them (quota/stored_windows.py); none once it is settled, and never repeated.
     windows = ArrayField(models.BigIntegerField(null=True), verbose_name=_("windows"), default=list)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField(_("created at"))

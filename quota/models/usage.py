@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from quota import querysets
 from quota.ids import new_id
 from quota.models.gateways import Gateway
-from quota.models.plans import Plan
+from quota.models.plans import Plan, RateCard
 from quota.models.reservations import Reservation
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
@@ -48,9 +48,7 @@ class UsageEvent(models.Model):
         null=True,
         help_text=_("The gateway's own id of a bulk event."),
     )
-    usage_hash = models.CharField(
-        max_length=64, help_text=_("SHA-256 of what was reported; a repeat must say the same.")
-    )
+    usage_hash = models.UUIDField(help_text=_("Of what was reported; a repeat must say the same."))
     reservation = models.ForeignKey(
         Reservation,
         verbose_name=_("hold"),
@@ -129,7 +127,15 @@ class UsageEvent(models.Model):
         default=False,
         help_text=_("The gateway did not see all of the usage, and estimated it."),
     )
-    prices = models.JSONField(_("prices used"), help_text=_("The prices of the rate card that were used."))
+    rate_card = models.ForeignKey(
+        RateCard,
+        verbose_name=_("rate card"),
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+        help_text=_("What it was charged by: its prices, as a receipt shows them, follow from that."),
+    )
     unpriced = models.BooleanField(
         _("unpriced"),
         default=False,

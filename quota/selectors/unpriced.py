@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from quota.pricing import CACHE_METERS
+
 
 @dataclass(frozen=True, slots=True)
 class UnpricedMeter:
@@ -20,20 +22,19 @@ class UnpricedMeter:
 
 
 _UNPRICED = """
-SELECT DISTINCT ON (c.id, v.model, u.meter) c.id, v.model, u.meter, v.id
+SELECT DISTINCT ON (v.rate_card_id, v.model, u.meter) v.rate_card_id, v.model, u.meter, v.id
 FROM quota_usageevent v CROSS JOIN LATERAL jsonb_each_text(v.usage) AS u (meter, quantity)
-    CROSS JOIN LATERAL (
-        SELECT id FROM quota_ratecard WHERE effective_from <= v.occurred_at
-        ORDER BY effective_from DESC LIMIT 1
-    ) c
 WHERE v.unpriced AND NOT v.is_undo AND v.recorded_at > %s AND u.quantity <> '0'
-    AND NOT EXISTS (SELECT 1 FROM jsonb_array_elements(v.prices) p WHERE p->>'meter' = u.meter)
-ORDER BY c.id, v.model, u.meter, v.recorded_at, v.id
+    AND NOT EXISTS (
+        SELECT 1 FROM quota_ratecardprice p WHERE p.card_id = v.rate_card_id AND p.model = v.model
+            AND (p.meter = u.meter OR p.meter = 'input_tokens' AND u.meter = ANY(%s))
+    )
+ORDER BY v.rate_card_id, v.model, u.meter, v.recorded_at, v.id
 """
 
 
 def unpriced_meters(since: datetime) -> list[UnpricedMeter]:
     """Those of the events recorded after `since`, by rate card, model and meter."""
     with connection.cursor() as cursor:
-        cursor.execute(_UNPRICED, [since])
+        cursor.execute(_UNPRICED, [since, list(CACHE_METERS)])
         return [UnpricedMeter(*row) for row in cursor.fetchall()]

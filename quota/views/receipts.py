@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from quota.api.csv_cells import usd_cell
 from quota.api.receipts_csv import charges_in_steps, file_name
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import prices_then, windows_then
 from quota.models import UsageEvent
 from quota.selectors.usage_filter import UsageFilter, charges_of
 from quota.templatetags.guides import modality_name
@@ -110,7 +110,7 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
     event = events.filter(pk=pk).first()
     if event is None:
         raise NotFound(_("There is no such charge."))
-    prices = {price["meter"]: price for price in event.prices}
+    prices = {price.meter: price for price in prices_then(event.rate_card_id, event.model, event.usage)}
     context = {
         "event": event,
         "undo": UsageEvent.objects.filter(corrects=event, is_undo=True).first(),

@@ -13,7 +13,7 @@ MILLION = 1_000_000
 
 def priced(modality: str, *prices: Price) -> tuple[Card, ModelPrices]:
     model = ModelPrices("m", modality, prices)
-    return Card(MONDAY, {"m": model}), model
+    return Card(1, MONDAY, {"m": model}), model
 
 
 def test_a_language_model_takes_one_step_of_a_coding_agent() -> None:

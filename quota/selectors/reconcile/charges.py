@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
-from typing import Any
 from uuid import UUID
 
 from quota.selectors.reconcile.difference import Difference, rows_of
 
 _CHARGES = """
-SELECT v.id::text, v.is_undo, v.model, v.usage, v.prices, v.unpriced, v.amount_nanousd, v.from_quota_nanousd,
-    v.overrun_nanousd, v.windows_before, v.windows_after, v.plan_id, r.rate_card_id, card.id,
-    r.from_quota_nanousd, r.from_quota_nanousd + r.from_credits_nanousd + r.from_balance_nanousd,
+SELECT v.id::text, v.is_undo, v.model, v.usage, v.rate_card_id, v.unpriced, v.amount_nanousd,
+    v.from_quota_nanousd, v.overrun_nanousd, v.windows_before, v.windows_after, v.plan_id,
+    r.rate_card_id, card.id, r.from_quota_nanousd,
+    r.from_quota_nanousd + r.from_credits_nanousd + r.from_balance_nanousd,
     r.charges_at IS NOT NULL
 FROM quota_usageevent v LEFT JOIN quota_reservation r ON r.id = v.reservation_id
     LEFT JOIN LATERAL (
@@ -30,7 +30,7 @@ WHERE v.id > %(after)s AND v.id <= %(upto)s
     AND (v.reservation_id IS NULL OR v.reservation_id >= %(holds_from)s)
 ORDER BY v.id
 """
-_JSON_COLUMNS = (3, 4)  # usage and prices
+_USAGE = 3  # comes as JSON
 # A receipt keeps of each window of its plan, in this order: used, held, and three about time.
 _NUMBERS = 5
 
@@ -88,7 +88,7 @@ class _Charged:
     is_undo: bool
     model: str
     usage: Mapping[str, int]
-    prices: Sequence[Mapping[str, Any]]
+    rate_card: int
     unpriced: bool
     amount: int
     from_quota: int
@@ -111,7 +111,7 @@ def differences_of_charges(after: UUID, upto: UUID, holds_from: UUID) -> Iterato
     """Of the charges with ids above `after`, up to `upto`; not those whose hold is no longer kept."""
     terms = _Terms()
     for row in rows_of(_CHARGES, after=after, upto=upto, holds_from=holds_from):
-        charged = _Charged(*(json.loads(v) if n in _JSON_COLUMNS else v for n, v in enumerate(row)))
+        charged = _Charged(*(json.loads(v) if n == _USAGE else v for n, v in enumerate(row)))
         yield from _of_price(charged, terms)
         yield from _of_windows(charged, terms)
 
@@ -120,7 +120,7 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
     if not charged.usage and charged.charges_hold:
         # What nobody had reported at the end of its hold: no price, and no more than was held.
         held = charged.held or 0
-        if abs(charged.amount) > held or charged.prices:
+        if abs(charged.amount) > held:
             yield Difference(f"amount of event {charged.id}", f"at most {held}", str(charged.amount))
         return
     card = terms.card(charged.card_id) if charged.card_id else {}
@@ -129,9 +129,9 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
         about = f"model of event {charged.id}"
         yield Difference(about, f"one of rate card {charged.card_id}", charged.model)
         return
-    expected, found = _sorted(price.prices), _sorted(charged.prices)
-    if expected != found:
-        yield Difference(f"prices of event {charged.id}", _words(expected), _words(found))
+    if charged.rate_card != charged.card_id:
+        about = f"rate card of event {charged.id}"
+        yield Difference(about, str(charged.card_id), str(charged.rate_card))
     if price.unpriced != charged.unpriced:
         about = f"whether all of event {charged.id} has a price"
         yield Difference(about, str(not price.unpriced), str(not charged.unpriced))
@@ -142,10 +142,9 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a usage costs; its prices as a receipt has them; whether something of it has no price."""
+    """What a usage costs; whether something of it has no price."""
 
     amount: int
-    prices: list[dict[str, Any]]
     unpriced: bool
 
 
@@ -161,7 +160,7 @@ def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
     if tiers is None:
         return None
     size = usage.get("input_tokens", 0) + sum(usage.get(meter, 0) for meter in _CACHED)
-    total, prices, unpriced = Fraction(0), [], False
+    total, unpriced = Fraction(0), False
     for meter, quantity in usage.items():
         tier = _tier(tiers.get(meter, ()), size)
         if tier is None and meter in _CACHED:
@@ -169,30 +168,14 @@ def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
         if tier is None:
             unpriced = unpriced or quantity > 0
             continue
-        over, unit_size, nanousd = tier
+        _, unit_size, nanousd = tier
         total += Fraction(quantity * nanousd, unit_size)
-        prices.append(
-            {"meter": meter, "unit_size": unit_size, "nanousd_per_unit": nanousd, "context_over": over}
-        )
-    return Price(floor(total + _HALF), prices, unpriced)
+    return Price(floor(total + _HALF), unpriced)
 
 
 def _tier(tiers: Sequence[tuple[int, int, int]], size: int) -> tuple[int, int, int] | None:
     """Of tiers (over, unit size, nano-dollars), the last one that the size is over; the first is for all."""
     return max((tier for tier in tiers if tier[0] == 0 or tier[0] < size), default=None)
-
-
-def _sorted(prices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(prices, key=lambda price: str(price["meter"]))
-
-
-def _words(prices: Sequence[Mapping[str, Any]]) -> str:
-    words = [
-        f"{price['meter']} at {price['nanousd_per_unit']} per {price['unit_size']}"
-        + (f" over {price['context_over']}" if price["context_over"] else "")
-        for price in prices
-    ]
-    return ", ".join(words) or "none"
 
 
 def _of_windows(charged: _Charged, terms: _Terms) -> Iterator[Difference]:

@@ -30,6 +30,7 @@ from tests.helpers.hot_path import MINUTE, PENNY, SECOND, asked_of_credits
 from tokenplan.kit.errors import InvalidValue
 
 CARD = Card(
+    1,
     MONDAY,
     {name: ModelPrices(name, modality, ()) for name, modality in (("film", "video"), ("talk", "language"))},
     {"movie": "film"},

@@ -44,6 +44,7 @@ def test_a_card_has_its_models_with_their_prices_default_holds_and_aliases() -> 
         Price("input_tokens", million, 60 * cents, 512_000),
     )
     assert rate_card(card.pk) == Card(
+        card.pk,
         MONDAY,
         {
             "painter": ModelPrices("painter", "image", (Price("images", 1, 3_500_000),), 2 * cents),

@@ -23,9 +23,7 @@ EAST = T0.astimezone(timezone(timedelta(hours=14)))
 
 
 def test_of_usage() -> None:
-    assert usage_hash("penny", {"calls": 1}) == (
-        "3c4c260f6524e31f4c4e375f7e25b522c28b621aaebf5d348d2d216d4493bf9d"
-    )
+    assert usage_hash("penny", {"calls": 1}) == UUID("3c4c260f-6524-e31f-4c4e-375f7e25b522")
     assert usage_hash("talker", USAGE) == usage_hash("talker", REVERSED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from quota.hot_path.bulk import record_events
 from quota.hot_path.catalog import windows_then
 from quota.hot_path.charges import HeldParts
 from quota.hot_path.events import ReportedEvent
-from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, UsageBucket, UsageEvent
+from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, RateCard, UsageBucket, UsageEvent
 from quota.services.credits import freeze_lot
 from quota.windows import Limit, Policy, Rule
 from teams.models import Team
@@ -70,7 +71,7 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
         [(0, 2 * PENNY)] * 2,
         [(PENNY, 0)] * 2,
     ]
-    assert len(written.pop("usage_hash")) == 64
+    assert isinstance(written.pop("usage_hash"), UUID)
     assert written.pop("id")
     assert written == {
         "gateway_id": gateway.pk,
@@ -90,7 +91,7 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
         "tags": ["t"],
         "usage": {"calls": 1},
         "estimated": False,
-        "prices": [{"meter": "calls", "unit_size": 1, "nanousd_per_unit": PENNY, "context_over": 0}],
+        "rate_card_id": RateCard.objects.get().pk,
         "unpriced": False,
         "amount_nanousd": PENNY,
         "from_quota_nanousd": PENNY,

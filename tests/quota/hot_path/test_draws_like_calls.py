@@ -25,7 +25,7 @@ WINDOWS = {
     ],
 }
 OF_A_RECEIPT = (
-    *("model", "usage", "prices", "amount_nanousd", "from_quota_nanousd", "from_credits_nanousd"),
+    *("model", "usage", "rate_card_id", "amount_nanousd", "from_quota_nanousd", "from_credits_nanousd"),
     *("overrun_nanousd", "occurred_at"),
 )
 

@@ -13,6 +13,7 @@ from quota.errors import (
 )
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.bulk import replay
+from quota.hot_path.catalog import prices_then
 from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.lapses import AT_THE_END
@@ -73,7 +74,8 @@ def test_what_is_left_at_the_end_is_charged_as_estimated_where_it_was_held(scene
     assert charge_lapsed_holds(at=END) == 1
     event = UsageEvent.objects.get()
     assert parts(event) == (10, 4, 0)
-    assert (event.model, event.modality, event.usage, event.prices) == ("penny", "language", {}, [])
+    assert (event.model, event.modality, event.usage) == ("penny", "language", {})
+    assert prices_then(event.rate_card_id, event.model, event.usage) == []
     assert (event.estimated, event.unpriced, event.occurred_at, event.recorded_at) == (True, False, T0, END)
     assert (event.gateway_id, event.membership_id, event.seat_id) == (
         scene.desk.gateway.pk,

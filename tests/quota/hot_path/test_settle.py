@@ -12,11 +12,13 @@ from quota.errors import (
     AlreadySettled,
     ReservationUnknown,
 )
+from quota.hot_path.catalog import prices_then
 from quota.hot_path.settle import release
 from quota.models import (
     CreditLedgerEntry,
     UsageEvent,
 )
+from quota.pricing import Price
 from quota.selectors.usage_bar import usage_bar
 from tests.helpers.factories import T0, USD, Desk, Scene, give_credits, make_gateway, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, counts, used, windows_after, windows_before
@@ -30,7 +32,7 @@ def test_settling_charges_what_was_used_and_frees_the_rest(scene: Scene) -> None
     assert (event.occurred_at, event.recorded_at) == (T0, T0 + MINUTE)
     assert [w.held for w in windows_before(event)] == [10 * PENNY] * 2
     assert [(w.used, w.held) for w in windows_after(event)] == [(4 * PENNY, 0)] * 2
-    assert event.prices == [{"meter": "calls", "unit_size": 1, "nanousd_per_unit": PENNY, "context_over": 0}]
+    assert prices_then(event.rate_card_id, event.model, event.usage) == [Price("calls", 1, PENNY)]
     assert [w.held for w in usage_bar(scene.owner, T0 + MINUTE).windows] == [0, 0]
 
 
@@ -121,7 +123,7 @@ def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene
     event = scene.desk.report(held, usage)
     event.refresh_from_db()
     assert (event.amount_nanousd, event.unpriced, event.usage) == (4 * PENNY, True, usage)
-    assert [price["meter"] for price in event.prices] == ["calls"]
+    assert [price.meter for price in prices_then(event.rate_card_id, "penny", usage)] == ["calls"]
     assert used(scene) == [4 * PENNY, 4 * PENNY]
 
 

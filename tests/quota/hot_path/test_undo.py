@@ -93,7 +93,7 @@ def test_all_that_the_charge_said_is_said_again() -> None:
     made = undo(scene, event)
     same = (
         *("gateway", "usage_hash", "reservation", "team", "membership", "key", "api_key", "api_text", "seat"),
-        *("plan", "model", "modality", "agent", "tags", "usage", "estimated", "prices", "unpriced"),
+        *("plan", "model", "modality", "agent", "tags", "usage", "estimated", "rate_card", "unpriced"),
         *("first_use_starts", "occurred_at"),
     )
     assert [getattr(made, name) for name in same] == [getattr(event, name) for name in same]

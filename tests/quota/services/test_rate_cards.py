@@ -96,7 +96,7 @@ def test_a_card_that_comes_while_a_call_is_under_way_does_not_price_it_anew(scen
     )
     assert held.estimate_nanousd == 30_000_000
     event = scene.desk.settle(held, 3, at=T0 + timedelta(minutes=2))
-    assert (event.amount_nanousd, event.prices[0]["nanousd_per_unit"]) == (30_000_000, 10_000_000)
+    assert (event.amount_nanousd, event.rate_card_id == card.pk) == (30_000_000, False)
     assert scene.desk.use(3, at=T0 + timedelta(minutes=3)).amount_nanousd == 150_000_000
 
 
