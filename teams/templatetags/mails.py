@@ -9,7 +9,6 @@ from django.conf import settings
 
 register = template.Library()
 
-WRITTEN = "django.core.mail.backends.filebased.EmailBackend"
 HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -18,5 +17,5 @@ def mail_folder() -> str:
     """Into which folder mails are written, for whoever tries the console on their own machine; empty where a
     mail server sends them, or others may come: a folder of the machine is nothing to tell them.
     """
-    is_tried = settings.EMAIL_BACKEND == WRITTEN and urlsplit(settings.BASE_URL).hostname in HERE
+    is_tried = not settings.EMAIL_URL and urlsplit(settings.BASE_URL).hostname in HERE
     return str(settings.EMAIL_FILE_PATH) if is_tried else ""

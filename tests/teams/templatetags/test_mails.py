@@ -8,28 +8,26 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from teams.templatetags.mails import WRITTEN
 from tests.helpers.reading import words
 
 pytestmark = pytest.mark.django_db
-SENT = "django.core.mail.backends.smtp.EmailBackend"
 PATHS = ("/accounts/confirm-email/", "/accounts/password/reset/done/")
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("backend", "base_url", "is_named"),
+    ("email_url", "base_url", "is_named"),
     [
-        (WRITTEN, "http://127.0.0.1:8000", True),
-        (WRITTEN, "http://localhost:8000", True),
-        (WRITTEN, "https://console.example", False),
-        (SENT, "http://127.0.0.1:8000", False),
+        ("", "http://127.0.0.1:8000", True),
+        ("", "http://localhost:8000", True),
+        ("", "https://console.example", False),
+        ("smtp://mail.example", "http://127.0.0.1:8000", False),
     ],
 )
 def test_the_folder_of_mails_is_named_where_they_are_written_on_ones_own_machine(
-    path: str, backend: str, base_url: str, is_named: bool, settings: Settings, tmp_path: Path
+    path: str, email_url: str, base_url: str, is_named: bool, settings: Settings, tmp_path: Path
 ) -> None:
-    settings.EMAIL_BACKEND, settings.BASE_URL, settings.EMAIL_FILE_PATH = backend, base_url, tmp_path
+    settings.EMAIL_URL, settings.BASE_URL, settings.EMAIL_FILE_PATH = email_url, base_url, tmp_path
     page = words(Client().get(path))
     assert "Check your mail" in page
     assert (f"the link is in the latest one in {tmp_path}" in page) == is_named
