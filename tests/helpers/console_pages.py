@@ -43,7 +43,8 @@ NOT_WALKED = {
     **dict.fromkeys(("invite-link", "language"), VERB),
     "api-docs": "Swagger's own page, with Swagger's own weight",
     **dict.fromkeys(
-        ("mfa_download_recovery_codes", *(name for name in PAGES if name.endswith("-csv"))), FILE
+        ("mfa_download_recovery_codes", *(name for name in (*PAGES, *OWN_PAGES) if name.endswith("-csv"))),
+        FILE,
     ),
     "account_confirm_login_code": "nobody signs in by a code in a mail",
     "mfa_login_webauthn": "it answers the script of the sign-in page",

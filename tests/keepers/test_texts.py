@@ -69,6 +69,9 @@ class Page(HTMLParser):
             self.texts.append(data)
 
 
+ATTRIBUTES = re.compile(r'\s*[\w-]+="')
+
+
 def outside(tokens: list[Token]) -> Iterator[Token]:
     """The tokens that no blocktranslate encloses."""
     enclosed = False
@@ -101,6 +104,8 @@ def untranslated(source: str, *, html: bool) -> list[str]:
             ]
     text = "".join(token.contents for token in rest if token.token_type is TokenType.TEXT)
     if html:
+        if ATTRIBUTES.match(text):  # of an element that includes them
+            text = f"<i {text}>"
         page = Page()
         page.feed(text)
         page.close()

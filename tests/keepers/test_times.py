@@ -11,7 +11,9 @@ from tests.keepers import files
 from tokenplan.runtime.folders import ROOT
 
 # What is counted in UTC for everyone: months, weeks, and where nobody has signed in.
-IN_UTC = re.compile(r"calendar month \(UTC\)|Monday, 00:00 UTC|All times are UTC|(Day|Hour) \(UTC\)")
+IN_UTC = re.compile(
+    r"Times are in UTC|时间均为 UTC|calendar month \(UTC\)|Monday, 00:00 UTC|All times are UTC|(Day|Hour) \(UTC\)"
+)
 
 
 def test_no_template_says_utc_beside_a_moment() -> None:
