@@ -12,7 +12,8 @@ from tokenplan.runtime.folders import ROOT
 
 # What is counted in UTC for everyone: months, weeks, and where nobody has signed in.
 IN_UTC = re.compile(
-    r"Times are in UTC|时间均为 UTC|calendar month \(UTC\)|Monday, 00:00 UTC|All times are UTC|(Day|Hour) \(UTC\)"
+    r"Times are in UTC|时间均为 UTC|"
+    r"calendar month \(UTC\)|Monday, 00:00 UTC|All times are UTC|(Day|Hour) \(UTC\)"
 )
 
 
