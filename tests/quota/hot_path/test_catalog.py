@@ -6,12 +6,21 @@ from datetime import timedelta
 
 import pytest
 
-from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
+from quota.hot_path.catalog import PlanTerms, plan_terms, prices_then, rate_card
 from quota.models import RateCardPrice
 from quota.pricing import Card, ModelPrices, Price
 from quota.services.rate_cards import load_rate_card
 from quota.windows import Limit
-from tests.helpers.factories import FIVE_HOURS, MONDAY, USD, WEEK, limits, make_plan, use_test_rate_card
+from tests.helpers.factories import (
+    FIVE_HOURS,
+    MONDAY,
+    RATE_CARD,
+    USD,
+    WEEK,
+    limits,
+    make_plan,
+    use_test_rate_card,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +61,14 @@ def test_a_card_has_its_models_with_their_prices_default_holds_and_aliases() -> 
         },
         {"paint": "painter"},
     )
+
+
+@pytest.mark.django_db
+def test_the_prices_of_a_charge_follow_from_its_card_and_usage() -> None:
+    card, _ = load_rate_card(text=RATE_CARD, effective_from=MONDAY, at=MONDAY, by=None)
+    usage = {"output_tokens": 3, "input_tokens": 600_000, "songs": 1}
+    assert [(price.meter, price.context_over) for price in prices_then(card.pk, "talker", usage)] == [
+        ("input_tokens", 512_000),
+        ("output_tokens", 512_000),
+    ]
+    assert prices_then(card.pk, "talker", {}) == prices_then(card.pk, "nobody's", usage) == []

@@ -12,10 +12,11 @@ from quota.errors import (
     AlreadySettled,
     ReservationUnknown,
 )
-from quota.hot_path.catalog import prices_then
+from quota.hot_path.catalog import prices_then, windows_then
 from quota.hot_path.settle import release
 from quota.models import (
     CreditLedgerEntry,
+    Reservation,
     UsageEvent,
 )
 from quota.pricing import Price
@@ -115,6 +116,15 @@ def test_a_settled_reservation_cannot_be_released(scene: Scene) -> None:
     with pytest.raises(AlreadySettled):
         release(reservation_id=held.reservation_id, at=T0)
     assert used(scene) == [5 * PENNY, 5 * PENNY]
+
+
+def test_a_hold_keeps_the_windows_of_its_answer_until_it_is_settled(scene: Scene) -> None:
+    held = scene.desk.ask(10)
+    row = Reservation.objects.get()
+    assert windows_then(row.plan_id, row.windows) == held.windows
+    scene.desk.settle(held, 4, at=T0 + MINUTE)
+    row.refresh_from_db()
+    assert (row.state, row.windows) == ("settled", [])
 
 
 def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene: Scene) -> None:
