@@ -133,7 +133,7 @@ def test_who_has_used_the_key_in_any_way_is_not_among_those_who_never_did(team: 
 
     page = owner.get("/teams/acme/members/")
 
-    ago = 'title="31 May 2026, 10:02 UTC">3\xa0days ago</time>'
+    ago = 'title="31 May 2026, 10:02:00 UTC">3\xa0days ago</time>'
     assert ago in page.content.decode()
     assert "last used 2 hours ago" in words(page)
     unused = found(owner, "show=unused")
