@@ -50,7 +50,8 @@ def test_setting_auto_top_up_keeps_it_and_is_audited(team: Team, client: Client)
 
     page = submit(client, "/teams/acme/credits/auto-top-up/", **{**FORM, "threshold": "2,500.5"})
 
-    assert "Auto top-up is on, as you set it. Auto top-up On" in page
+    assert "Auto top-up is on, as you set it." in page
+    assert "Auto top-up On" in page
     assert "Card that is charged Visa ···· 4242 Change the card" in page
     order = AutoTopUp.objects.get()
     assert (order.enabled, order.threshold_nanousd, order.target_nanousd, order.month_cap_nanousd) == (
