@@ -47,7 +47,7 @@ def test_a_list_and_its_file_have_the_filter_again_that_they_are_filtered_by(
     page.wait_for_url("**/seats/?q=1&plan=&show=")
     plan.select_option("max")
     page.wait_for_url("**/seats/?q=1&plan=max&show=")
-    expect(seats).to_contain_text("No seat")
+    expect(seats).to_contain_text("Nothing is found.")
     file = page.get_by_role("link", name="Download as CSV")
     expect(file).to_have_attribute("href", "/teams/acme/seats/file/?q=1&plan=max&show=")
 

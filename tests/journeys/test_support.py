@@ -117,7 +117,7 @@ def test_on_a_phone_a_list_is_cards_that_say_their_columns_with_folded_filters_a
 
     page.goto(f"{live_server.url}/admin/teams/subscriptionkey/?q={scene.owner.user.email}")
 
-    row = page.locator("#result_list tbody tr")
+    row = page.locator("#result_list tbody tr").first
     expect(row.locator("td.field-membership")).to_have_attribute("data-label", "Membership")
     expect(row.locator("td.field-membership")).to_have_css("display", "block")
     expect(page.get_by_label("Select all objects on this page for an action")).to_be_visible()

@@ -263,7 +263,8 @@ def test_seats_that_are_added_at_once_have_numbers_of_their_own(monkeypatch: pyt
     added = race(*[add] * 6)
     assert sorted(number for numbers in added for number in numbers) == list(range(1, 13))  # type: ignore[union-attr]
 
-    # As if the Team were not locked: two count the same seats, and the constraint keeps one of them out.
+    # As if the Team were not locked: two count the same seats, and the constraint keeps one of them out. On a
+    # busy machine one may be done before the other counts, so they try until they meet.
     counted = threading.Barrier(2, timeout=10)
 
     def count_together(of: Team) -> Team:
@@ -271,5 +272,4 @@ def test_seats_that_are_added_at_once_have_numbers_of_their_own(monkeypatch: pyt
         return of
 
     monkeypatch.setattr(seats, "lock_team", count_together)
-    outcomes = race(add, add)
-    assert any(isinstance(outcome, IntegrityError) for outcome in outcomes)
+    assert any(isinstance(outcome, IntegrityError) for _ in range(20) for outcome in race(add, add))
