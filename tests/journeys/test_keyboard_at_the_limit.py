@@ -42,7 +42,7 @@ def test_a_higher_seat_is_asked_for_bought_and_assigned(
     page.goto(f"{url}/teams/acme/requests/")
     press(page, main.get_by_role("link", name="Buy a Max seat"))
     press(page, main.get_by_role("button", name="Confirm and pay"))
-    expect(page.get_by_role("status")).to_contain_text("Done")
+    expect(page.locator("#toasts")).to_contain_text("Done")
     page.goto(f"{url}/teams/acme/requests/")
     press(page, main.get_by_role("button", name="Assign this seat"))
     expect(main).to_contain_text("(Max) assigned by ann@example.com")
@@ -60,7 +60,7 @@ def test_the_owner_takes_a_higher_plan(
     page.keyboard.type("Max")
     press(page, page.get_by_role("button", name="Move to this plan"))
     press(page, page.get_by_role("button", name="Confirm and pay"))
-    expect(page.get_by_role("status")).to_contain_text("Done: Move seat")
+    expect(page.locator("#toasts")).to_contain_text("Done: Move seat")
     assert goes_on(desk)
 
 
