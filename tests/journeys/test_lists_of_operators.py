@@ -52,7 +52,7 @@ def test_no_list_is_scrolled_sideways_on_a_laptop_or_a_phone(
     enter(page, url, signed_in(operator))
     page.context.add_cookies([{"name": "language", "value": language, "url": url}])
     page.set_viewport_size({"width": 1280, "height": 800})
-    wider = {}
+    wider: dict[tuple[str, str], int] = {}
     for model in site._registry:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
         page.goto(url + reverse(f"admin:{name}_changelist"))

@@ -160,7 +160,7 @@ def test_a_refusal_names_what_is_not_on_the_card_and_how_much_is_too_much() -> N
 
 
 def test_a_model_is_found_by_its_name_or_by_another_name_of_it() -> None:
-    card = Card(CARD.effective_from, CARD.models, {"chat": "talker", "lost": "nothing"})
+    card = Card(7, CARD.effective_from, CARD.models, {"chat": "talker", "lost": "nothing"})
     assert [card.find(name) for name in ("talker", "chat")] == [TALKER, TALKER]
     assert [card.find(name) for name in ("lost", "nothing", "", "whisper")] == [None] * 4
     assert card.model("chat") == TALKER
