@@ -205,14 +205,14 @@ def window_at(
         return _rolling_window(limit, buckets, holds, moment)
     start = rule.bucket_start(moment, buckets)
     used = sum(b.used for b in buckets if b.starts_at == start)
-    opened = [*buckets, Bucket(start, 0)]
     end = start + rule.length
-    held = 0
-    for hold in holds:
-        inside = hold.counts_between(start, end)
-        # A call whose moment lies before a first_use window may count in it all the same.
-        if inside or (rule.policy is Policy.FIRST_USE and rule.bucket_start(hold.at, opened) == start):
-            held += hold.nanousd
+    # A call whose moment lies before a first_use window may count in it all the same.
+    opened = [*buckets, Bucket(start, 0)] if rule.policy is Policy.FIRST_USE else []
+    held = sum(
+        h.nanousd
+        for h in holds
+        if h.counts_between(start, end) or (opened and rule.bucket_start(h.at, opened) == start)
+    )
     return QuotaWindow(limit, used, held, start, end, None)
 
 

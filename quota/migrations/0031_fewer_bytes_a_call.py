@@ -50,7 +50,7 @@ DROP FUNCTION quota_gather_holds(uuid[], text[], text[], timestamptz);
 DROP FUNCTION quota_gather_events(text[], timestamptz[], text[], timestamptz);
 """
 
-# The functions as they were made last, and what is other in them.
+# The functions as they were made last, and what is other in them. Of an event that is no longer kept the hash is all zeros.
 CHANGED = {
     # Whoever owes nothing in the Team needs not be looked for under other memberships.
     "quota_call_states": {

@@ -20,9 +20,8 @@ from quota.services import bulk_actions as service
 from quota.services.members import Verb
 from teams.permissions import Right, may
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file
+from tokenplan.kit.csv_answers import csv_file, person_heading
 from tokenplan.kit.pages import attempt
-from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed
 
 PAGE_SIZE = 100
@@ -62,7 +61,7 @@ def bulk_action_csv(request: TeamRequest, pk: int) -> HttpResponseBase:
         )
         for result in results
     )
-    heading = (_("Line"), _("Name"), _("E-mail address"), _("State"), _("Result"))
+    heading = (_("Line"), *person_heading(), _("State"), _("Result"))
     return csv_file(f"results-{request.team.slug}-{action.pk}.csv", heading, rows)
 
 
@@ -70,8 +69,8 @@ def _asked(request: TeamRequest, action: BulkAction) -> tuple[LinesFilterForm, Q
     """The form, and what it asks for; a field that cannot be read asks for nothing."""
     form = LinesFilterForm(request.GET)
     form.is_valid()
-    search, shown = searched(form.cleaned_data.get("q", "")), form.cleaned_data.get("show", "")
-    return form, lines_of(action, search=search, shown=shown)
+    asked = form.cleaned_data
+    return form, lines_of(action, search=asked.get("q", ""), shown=asked.get("show", ""))
 
 
 def _state_of(result: Result, action: BulkAction) -> str | Promise:

@@ -25,9 +25,8 @@ from teams.models import Membership
 from teams.permissions import Right, may, member_of
 from teams.querysets import MembershipQuerySet
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, read_in_batches, yes_cell
+from tokenplan.kit.csv_answers import csv_file, person_cells, person_heading, read_in_batches, yes_cell
 from tokenplan.kit.pages import asked_of, attempt_form
-from tokenplan.kit.text import searched
 
 ACCESS_PAGE = 40
 NOBODY = Membership.objects.none()
@@ -68,17 +67,18 @@ def access_csv(request: TeamRequest) -> HttpResponseBase:
     at = timezone.now()
     rows = read_in_batches(_asked(request, at)[1], partial(rows_of, at=at))
     heading = (
-        *(_("Name"), _("E-mail address"), _("May use Credits"), _("Also when a window is full")),
+        *(*person_heading(), _("May use Credits"), _("Also when a window is full")),
         *(_("Credits used this month"), _("Credits a month, at most")),
     )
     return csv_file(f"access-to-credits-{request.team.slug}.csv", heading, map(_cells, rows))
 
 
 def _cells(row: RosterRow) -> tuple[object, ...]:
-    user, access = row.membership.user, row.access
+    access = row.access
     cap = access.granted_month_cap_nanousd
     return (
-        *(user.name, user.email, yes_cell(access.allowed), yes_cell(access.overflow != "never")),
+        *person_cells(row.membership.user),
+        *(yes_cell(access.allowed), yes_cell(access.overflow != "never")),
         *(credits_cell(row.month_used), None if cap is None else credits_cell(cap)),
     )
 
@@ -87,7 +87,7 @@ def _asked(request: TeamRequest, at: datetime) -> tuple[AccessFilterForm, Member
     """The form, and whom it asks for; a field that cannot be read asks for nothing."""
     form = AccessFilterForm(request.GET)
     form.is_valid()
-    return form, members_of(request.team, at, search=searched(form.cleaned_data.get("q", "")))
+    return form, members_of(request.team, at, search=form.cleaned_data.get("q", ""))
 
 
 @team_page(get=Right.SET_OVERFLOW, post=Right.SET_OVERFLOW)

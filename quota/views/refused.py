@@ -20,7 +20,6 @@ from teams.permissions import Right
 from teams.views.base import TeamRequest, show_fresh, team_page
 from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.pages import page_of
-from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _found(form: RefusedForm, refused: Refused) -> RefusedCallQuerySet:
     return calls_found(
         refused.calls,
         code=asked.get("reason", ""),
-        model=searched(asked.get("model", "")),
+        model=asked.get("model", ""),
         since=since,
         until=until,
     )

@@ -22,7 +22,6 @@ from teams.views.proof import needs_proof
 from tokenplan.kit.csv_answers import csv_file, moment_cell
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.pages import attempt, attempt_form, page_of
-from tokenplan.kit.text import searched
 from tokenplan.kit.transactions import streamed
 
 # Carries a new token's text over the redirect to the page that shows it, so that a reload makes no second
@@ -119,7 +118,7 @@ def _asked(request: PersonRequest, at: datetime) -> tuple[TokensFilterForm, Pers
     form = TokensFilterForm(request.GET)
     form.is_valid()
     found = request.user.access_tokens.in_state(form.cleaned_data.get("state", ""), at)
-    if search := searched(form.cleaned_data.get("q", "")):
+    if search := form.cleaned_data.get("q"):
         found = found.filter(name__icontains=search)
     return form, found
 

@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from tokenplan.kit.errors import NotFound, PermissionRefused, Refusal
 from tokenplan.kit.reach import reach_of
+from tokenplan.kit.text import searched
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -176,10 +177,13 @@ class FilterForm(Form):
 
 
 class SearchField(CharField):
-    """What a list is searched for. It is read by `searched`."""
+    """What a list is searched for, as `searched` reads it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=100, required=False, widget=TextInput(attrs={"type": "search"}), **kwargs)
+
+    def clean(self, value: Any) -> str:
+        return searched(super().clean(value))
 
 
 def asked_of(request: HttpRequest, *names: str) -> list[tuple[str, str]]:

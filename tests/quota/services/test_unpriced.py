@@ -61,6 +61,13 @@ def test_each_meter_of_each_model_is_mailed_once(scene: Scene, operator: User) -
     assert len(mailed()) == 3
 
 
+def test_what_the_cache_has_is_priced_as_input_and_not_mailed(scene: Scene, operator: User) -> None:
+    report(scene, "one", {"input_tokens": 1, "cache_read_tokens": 2, "songs": 1}, model="talker")
+    report(scene, "two", {"cache_write_tokens": 2, "calls": 1}, model="penny", minutes=1)
+    assert report_unpriced(at=T0 + MINUTE) == 2
+    assert mailed() == [("penny", "cache_write_tokens"), ("talker", "songs")]
+
+
 def test_the_next_rate_card_that_lacks_the_price_is_mailed_anew(scene: Scene, operator: User) -> None:
     report(scene, "one", {"songs": 2})
     assert report_unpriced(at=T0) == 1
