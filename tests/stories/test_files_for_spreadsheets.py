@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from django.test import Client
@@ -122,6 +123,10 @@ def test_in_chinese_a_file_has_the_mark_and_headings_that_differ_too(
 
     assert {name for name, file in files.items() if len(set(file.heading)) < len(file.heading)} == set()
     assert {file.mark for file in files.values()} == {b"\xef\xbb\xbf"}
+    before = {
+        name for file in files.values() for name, after in pairwise(file.heading) if after == "邮箱地址"
+    }
+    assert before == {"姓名"}
 
 
 @pytest.mark.parametrize(
