@@ -30,6 +30,7 @@ from tests.helpers.databases import (
     migrated_template,
     wait_for_no_disk,
 )
+from tests.helpers.failures_at_once import FailuresAtOnce
 from tests.helpers.one_browser import OneBrowser, close_window
 from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
@@ -52,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Nothing in var/test has to outlive the run, so nothing waits for the disk.
         servers = embedded_servers(settings.DATA, durable=False)
         _servers.enter_context(servers_in_use(settings.DATA, servers))
+        config.pluginmanager.register(FailuresAtOnce(config))
     empty_tables_quickly()
 
 
