@@ -91,6 +91,20 @@ def pay(page: Page, card: str = GOOD) -> None:
     page.get_by_role("button", name=re.compile("^(Subscribe|Pay)")).click()
 
 
+# Not waited for: Chromium has been seen to leave a transition unfinished for ever, and nobody's patience ends
+# a script in a page. What has no end of its own is taken away.
+_END_ANIMATIONS = """() => {
+  for (const one of document.getAnimations()) {
+    try { one.finish(); } catch { one.cancel(); }
+  }
+}"""
+
+
+def end_animations(page: Page) -> None:
+    """Everything on the page is at once as it will be when it has moved."""
+    page.evaluate(_END_ANIMATIONS)
+
+
 def overhang(page: Page) -> int:
     """How many pixels the page is wider than the screen.
 

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.helpers.axe import OF_WORDS, violations
-from tests.helpers.browsing import enter, overhang, settled
+from tests.helpers.browsing import end_animations, enter, overhang, settled
 from tests.helpers.buyer import Buyer
 from tests.helpers.console_pages import (
     NOT_WALKED,
@@ -42,7 +42,6 @@ NARROW = {
     "at 200 %": ViewportSize(width=640, height=450),
 }
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-STILL = "Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))"
 HIDES = "[...document.querySelectorAll('.sidebar')].some((bar) => bar.scrollWidth > bar.clientWidth)"
 # Words that stick out of their card, in nothing that can be scrolled.
 SPILLS = """() => {
@@ -109,7 +108,7 @@ class Watch:
     def _show(self, theme: Literal["light", "dark"]) -> None:
         """The system's theme, which pages follow while nobody has chosen one; until every colour is there."""
         self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        self.page.evaluate(STILL)
+        end_animations(self.page)
 
     def _weight(self) -> int:
         """As the web server sends it: pages as they came, since one with a secret is not compressed; static

@@ -189,7 +189,7 @@ def test_what_is_more_than_memory_keeps_goes_to_disk_as_it_is_read(monkeypatch: 
 
     monkeypatch.setattr(csv_answers, "IN_MEMORY", 10)
     monkeypatch.setattr(csv_answers, "SpooledTemporaryFile", Watched)
-    csv_answer_of_one_read("x.csv", ["n"], rows()).close()
+    close(csv_answer_of_one_read("x.csv", ["n"], rows()))
     assert rolled_over == [3]
 
 
