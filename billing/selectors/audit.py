@@ -47,6 +47,9 @@ SUBJECTS = {
     Kind.BILLING: ("billing", "subscription", "payment", "checkout", "promotion"),
 }
 
+# Their subject is kept in the default language, and so is what details of these say.
+OF_PURCHASES = ("checkout.", "subscription.", "promotion.")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -54,6 +57,17 @@ class Line:
 
     entry: AuditEntry
     text: str
+
+    @property
+    def kind(self) -> str:
+        """The kind by which it is found, as the list's form calls it; "" for an entry of operators alone."""
+        subject = self.entry.action.partition(".")[0]
+        return next((str(kind.label) for kind, subjects in SUBJECTS.items() if subject in subjects), "")
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in the reader's language where the console has a word for it."""
+        return _subject_of(self.entry)
 
     @property
     def reason(self) -> str:
@@ -113,9 +127,13 @@ def _text(entry: AuditEntry, numbers: dict[int, int], plans: dict[str, str]) -> 
     sentence = SENTENCES.get(entry.action)
     if sentence is None:  # written by an earlier version of the console
         return f"{entry.action.replace('.', ' ').replace('_', ' ').capitalize()}: {entry.subject}."
-    subject, details = entry.subject, entry.details
-    if entry.action.startswith(("checkout.", "subscription.", "promotion.")):
-        subject = in_readers_words(subject)
+    details = entry.details
+    if entry.action.startswith(OF_PURCHASES):
         texts = {name: in_readers_words(str(details[name])) for name in ("what", "reason") if name in details}
         details = {**details, **texts}
-    return sentence(Said(subject, details, seat, plans))
+    return sentence(Said(_subject_of(entry), details, seat, plans))
+
+
+def _subject_of(entry: AuditEntry) -> str:
+    is_stored = entry.action.startswith((*OF_PURCHASES, "seat."))
+    return in_readers_words(entry.subject) if is_stored else entry.subject

@@ -29,9 +29,10 @@ class Attention:
     """`owing` are the bars of those who used more than was paid for: at most five of `owing_count`.
     `near_limit` are bars with a window from 80 % on, of who owes nothing, those whose calls are refused
     first. `idle` are those who have held a seat for 14 days and used nothing in that time: at most five of
-    `idle_count`. `refused` have no seat, and calls of theirs were refused. Where seats are free, `without_seat`
-    are those who could have one: at most five of `without_seat_count`. Credits that expire within 14 days are
-    `expiring_nanousd` in all, the first at `expires_at`. `api_balance` is None where there is enough.
+    `idle_count`. `refused` have no seat, and calls of theirs were refused. Where seats are free,
+    `without_seat` are those who could have one: at most five of `without_seat_count`. Credits that expire
+    within 14 days are `expiring_nanousd` in all, the first at `expires_at`. `api_balance` is None where there
+    is enough.
     """
 
     owing: list[UsageBar]
