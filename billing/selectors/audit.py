@@ -18,6 +18,7 @@ from quota.selectors.member_requests import plan_names
 from teams.audit_sentences import Said, Sentence
 from teams.models import AuditEntry, Seat, Team
 from teams.querysets import AuditEntryQuerySet
+from teams.team_names import first_names
 from tokenplan.kit.reach import between
 
 SENTENCES: dict[str, Sentence] = {
@@ -131,9 +132,17 @@ def _text(entry: AuditEntry, numbers: dict[int, int], plans: dict[str, str]) -> 
     if entry.action.startswith(OF_PURCHASES):
         texts = {name: in_readers_words(str(details[name])) for name in ("what", "reason") if name in details}
         details = {**details, **texts}
+    elif entry.action == "team.renamed":
+        details = {**details, "before": _of_team(entry, str(details.get("before", "")))}
     return sentence(Said(_subject_of(entry), details, seat, plans))
 
 
 def _subject_of(entry: AuditEntry) -> str:
-    is_stored = entry.action.startswith((*OF_PURCHASES, "seat."))
-    return in_readers_words(entry.subject) if is_stored else entry.subject
+    if entry.action.startswith((*OF_PURCHASES, "seat.")):
+        return in_readers_words(entry.subject)
+    return _of_team(entry, entry.subject)
+
+
+def _of_team(entry: AuditEntry, name: str) -> str:
+    """A name that its Team has, or had, as its reader knows it. The Team is read for no other."""
+    return entry.team.called(name) if name in first_names() and entry.team else name
