@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tokenplan.kit.stored_texts import Pattern, said_again
 
-# As `change_previews`, `checkouts`, `undos` and their kin write them.
+# As `change_previews`, `checkouts`, `undos` and their kin write them, and entries of the audit name seats.
 PATTERNS: list[Pattern] = list(
     {
+        "Seat %(number)s": "",
         "Undo: %(change)s": "",
         "End of the seats of invoice %(invoice)s": "",
         "The subscription %(subscription)s has ended.": "",

@@ -20,6 +20,7 @@ from billing.price_lists import INTERVALS, Amounts
 from billing.selectors.plan_versions import holders_of, publication
 from billing.services.plans import change_draft, draft_version
 from billing.workflows.plans import publish_plan
+from quota.admin.columns import usd
 from quota.models import Plan, PlanLimit
 from quota.plan_terms import VersionTerms
 from quota.services.plans import discard_draft, withdraw_plan
@@ -103,14 +104,20 @@ def _withdraw(plan: Plan, values: Mapping[str, Any], by: User, at: datetime) -> 
     return gettext("%(plan)s is not on sale any more.") % {"plan": plan}
 
 
+LIMIT = usd("limit_nanousd", _("Limit"))
+PRICE = usd("amount_nanousd", _("Price"))
+
+
 class LimitInline(ReadOnlyInline):
     model = PlanLimit
-    fields = ("name", "policy", "length_seconds", "anchor", "limit_nanousd")
+    fields = ("name", "policy", "length_seconds", "anchor", LIMIT)
+    readonly_fields = (LIMIT,)
 
 
 class PriceInline(ReadOnlyInline):
     model = Price
-    fields = ("interval", "amount_nanousd", "lookup_key", "stripe_id")
+    fields = ("interval", PRICE, "lookup_key", "stripe_id")
+    readonly_fields = (PRICE,)
     show_change_link = False
 
 

@@ -18,6 +18,7 @@ from quota.selectors.member_requests import plan_names
 from teams.audit_sentences import Said, Sentence
 from teams.models import AuditEntry, Seat, Team
 from teams.querysets import AuditEntryQuerySet
+from teams.team_names import first_names
 from tokenplan.kit.reach import between
 
 SENTENCES: dict[str, Sentence] = {
@@ -47,6 +48,9 @@ SUBJECTS = {
     Kind.BILLING: ("billing", "subscription", "payment", "checkout", "promotion"),
 }
 
+# Their subject is kept in the default language, and so is what details of these say.
+OF_PURCHASES = ("checkout.", "subscription.", "promotion.")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -54,6 +58,17 @@ class Line:
 
     entry: AuditEntry
     text: str
+
+    @property
+    def kind(self) -> str:
+        """The kind by which it is found, as the list's form calls it; "" for an entry of operators alone."""
+        subject = self.entry.action.partition(".")[0]
+        return next((str(kind.label) for kind, subjects in SUBJECTS.items() if subject in subjects), "")
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in the reader's language where the console has a word for it."""
+        return _subject_of(self.entry)
 
     @property
     def reason(self) -> str:
@@ -113,9 +128,21 @@ def _text(entry: AuditEntry, numbers: dict[int, int], plans: dict[str, str]) -> 
     sentence = SENTENCES.get(entry.action)
     if sentence is None:  # written by an earlier version of the console
         return f"{entry.action.replace('.', ' ').replace('_', ' ').capitalize()}: {entry.subject}."
-    subject, details = entry.subject, entry.details
-    if entry.action.startswith(("checkout.", "subscription.", "promotion.")):
-        subject = in_readers_words(subject)
+    details = entry.details
+    if entry.action.startswith(OF_PURCHASES):
         texts = {name: in_readers_words(str(details[name])) for name in ("what", "reason") if name in details}
         details = {**details, **texts}
-    return sentence(Said(subject, details, seat, plans))
+    elif entry.action == "team.renamed":
+        details = {**details, "before": _of_team(entry, str(details.get("before", "")))}
+    return sentence(Said(_subject_of(entry), details, seat, plans))
+
+
+def _subject_of(entry: AuditEntry) -> str:
+    if entry.action.startswith((*OF_PURCHASES, "seat.")):
+        return in_readers_words(entry.subject)
+    return _of_team(entry, entry.subject)
+
+
+def _of_team(entry: AuditEntry, name: str) -> str:
+    """A name that its Team has, or had, as its reader knows it. The Team is read for no other."""
+    return entry.team.called(name) if name in first_names() and entry.team else name

@@ -16,7 +16,7 @@ def notify_owner(*, team: Team, kind: str, dedupe_key: str, at: datetime, **cont
     """As `notify_payers`, to the Owner alone: about what is no payment of the Team's."""
     owner = Membership.objects.owner_of(team)
     if owner is not None:
-        shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
+        shared = {"team": team.kept_name, "slug": team.slug, "at": at.isoformat(), **context}
         mail.queue(kind=kind, to=owner.user.email, context=shared, dedupe_key=dedupe_key, at=at)
 
 
@@ -31,7 +31,7 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
     owner = Membership.objects.owner_of(team)
     if owner is None:
         return
-    shared = {"team": team.name, "slug": team.slug, "at": at.isoformat(), **context}
+    shared = {"team": team.kept_name, "slug": team.slug, "at": at.isoformat(), **context}
     addressed = set()
     payers = team.memberships.live().filter(manages_billing=True, user__is_active=True)
     for member in [owner, *payers.select_related("user")]:
@@ -41,7 +41,7 @@ def notify_payers(*, team: Team, kind: str, dedupe_key: str, at: datetime, **con
     if not Payment.objects.for_team(team).filter(status="succeeded").exists():
         return  # who has never paid has nothing to report to others (docs/decisions/0080)
     for contact in BillingContact.objects.for_team(team).exclude(email__in=addressed):
-        about = {**shared, "contact_of": team.name}
+        about = {**shared, "contact_of": team.kept_name}
         once = f"contact:{contact.pk}:{dedupe_key}"
         language = owner.user.language
         mail.queue(kind=kind, to=contact.email, context=about, dedupe_key=once, at=at, language=language)
@@ -54,7 +54,7 @@ def notify_of_failed_refund(
     Team's seats, a line each. Called inside a transaction.
     """
     context: dict[str, str | int] = {
-        "team": payment.team.name,
+        "team": payment.team.kept_name,
         "payment": payment.stripe_id,
         "amount": snapshot.amount_nanousd,
         "reason": snapshot.failure.replace("_", " "),
@@ -71,7 +71,7 @@ def notify_of_refused_refund(*, refund: Refund, at: datetime) -> None:
     """
     payment = refund.payment
     context: dict[str, str | int] = {
-        "team": payment.team.name,
+        "team": payment.team.kept_name,
         "payment": payment.stripe_id,
         "amount": refund.amount_nanousd,
         "reason": refund.error,
@@ -86,7 +86,7 @@ def notify_of_what_is_not_undone(*, change: Change, at: datetime) -> None:
     transaction.
     """
     context: dict[str, str | int] = {
-        "team": change.team.name,
+        "team": change.team.kept_name,
         "change": change.text,
         "subscription": change.subscription.stripe_id,
     }
@@ -99,7 +99,7 @@ def notify_of_what_does_not_follow(*, payment: Payment, reason: str, at: datetim
     seats that it paid for.
     """
     context: dict[str, str | int] = {
-        "team": payment.team.name,
+        "team": payment.team.kept_name,
         "payment": payment.stripe_id,
         "reason": reason,
     }
@@ -113,7 +113,7 @@ def notify_of_a_month_in_a_year(*, payment: Payment, subscription: Subscription,
     gone into the price of the year that runs: nothing ends.
     """
     context: dict[str, str | int] = {
-        "team": payment.team.name,
+        "team": payment.team.kept_name,
         "payment": payment.stripe_id,
         "subscription": subscription.stripe_id,
     }

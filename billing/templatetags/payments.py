@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import PurchasedSeat
 from billing.money import PACKS
+from billing.selectors.offers import Offer
 from billing.selectors.overview import overdue_of
 from billing.selectors.seat_offers import SeatOffer, next_plans
 from billing.selectors.seat_offers import seat_offers as offers_of
@@ -21,34 +22,48 @@ from billing.selectors.smaller_plans import OversizedSeat, SmallerPlans
 from billing.selectors.smaller_plans import smaller_plans as smaller_plans_of
 from billing.selectors.top_ups import TopUpTrouble
 from billing.selectors.top_ups import top_up_troubles as troubles_of
+from billing.services.top_ups import MAX_FAILURES, RETRY_AFTER
 from billing.workflows.change_previews import LEAST_BILLED
 from quota.models import Plan
 from quota.selectors.member_requests import WaitingForSeat
 from quota.selectors.seats import SeatState
 from quota.selectors.usage_bar import UsageBar
 from quota.services.credits import LOT_LIFETIME
+from quota.services.refusals import KEPT_FOR
 from teams.models import Membership, Team
 from teams.permissions import Right, may
+from teams.services.invitations import LIFETIME as INVITATION_LIFETIME
 
 register = template.Library()
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for every Team that buys: the least that is bought of Credits and of API balance, how
-    long Credits can be used, and how long a seat that is added or moved up is billed at least.
+    """What is the same for every Team: the least that is bought of Credits and of API balance, how long
+    Credits can be used, how long a seat that is added or moved up is billed at least, after how long at most
+    a top-up that failed is tried again, how long an invitation is valid, and how long refused calls are kept.
     """
 
     least_credits_nanousd: int = PACKS["credits"].least_nanousd
     least_balance_nanousd: int = PACKS["balance"].least_nanousd
     lifetime_days: int = LOT_LIFETIME.days
     least_billed_days: int = LEAST_BILLED.days
+    top_up_retry_hours: int = RETRY_AFTER * (MAX_FAILURES - 1) // timedelta(hours=1)
+    invitation_days: int = INVITATION_LIFETIME.days
+    refusals_days: int = KEPT_FOR.days
 
 
 @register.simple_tag
 def terms() -> Terms:
     """The figures that texts name, from where they are kept: none is typed into a template."""
     return Terms()
+
+
+@register.inclusion_tag("billing/includes/windows.html")
+def windows_of(offers: Sequence[Offer]) -> dict[str, Any]:
+    """The windows of these plans, each once, however much of it a plan allows: as items of a list."""
+    sold = (limit for offer in offers for limit in offer.limits)
+    return {"limits": {(limit.label, limit.rule.policy): limit for limit in sold}.values()}
 
 
 @register.filter

@@ -11,10 +11,15 @@ from billing.selectors.audit import entries_found, lines_of, numbers_of_all
 from teams.permissions import Right
 from teams.querysets import AuditEntryQuerySet
 from teams.views.base import TeamRequest, show, team_page
-from tokenplan.kit.csv_answers import csv_file, moment_cell, person_cells, person_heading
+from tokenplan.kit.csv_answers import (
+    csv_file_in_steps,
+    moment_cell,
+    person_cells,
+    person_heading,
+    rows_in_steps,
+)
 from tokenplan.kit.pages import page_of
 from tokenplan.kit.text import searched
-from tokenplan.kit.transactions import streamed
 
 
 @team_page(get=Right.VIEW_AUDIT)
@@ -29,20 +34,20 @@ def audit(request: TeamRequest) -> HttpResponse:
 @team_page(get=Right.VIEW_AUDIT)  # type: ignore[arg-type]  # an answer that is streamed is one too
 def audit_csv(request: TeamRequest) -> HttpResponseBase:
     """All of what is searched for, for a spreadsheet."""
-    found = _found(request, AuditFilterForm(request.GET)).order_by("-at", "-pk")
-    lines = lines_of(streamed(found), numbers=numbers_of_all(request.team))
+    found = rows_in_steps(_found(request, AuditFilterForm(request.GET)), "at")
+    lines = lines_of(found, numbers=numbers_of_all(request.team))
     rows = (
         (
             moment_cell(line.entry.at),
             *person_cells(line.entry.by),
-            line.entry.action,
-            line.entry.subject,
+            line.kind,
+            line.subject,
             line.text,
         )
         for line in lines
     )
     heading = (_("When (UTC)"), *person_heading(), _("Kind"), _("About"), _("What"))
-    return csv_file(f"audit-{request.team.slug}.csv", heading, rows)
+    return csv_file_in_steps(f"audit-{request.team.slug}.csv", heading, rows)
 
 
 def _found(request: TeamRequest, form: AuditFilterForm) -> AuditEntryQuerySet:

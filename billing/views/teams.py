@@ -24,7 +24,7 @@ def delete(request: TeamRequest) -> HttpResponse:
     elif attempt(
         request,
         lambda: delete_team(team=request.team, by=request.user, at=timezone.now()),
-        _("%(team)s is deleted.") % {"team": request.team.name},
+        _("%(team)s is deleted.") % {"team": request.team.display_name},
     ):
         return redirect("account")
     return redirect("team-settings", request.team.slug)

@@ -11,16 +11,20 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quota.admin.columns import usd
 from quota.models import RateCard, RateCardPrice
 from quota.selectors.rate_cards import changes_of_withdrawal
 from quota.services.rate_cards import withdraw_rate_card
 from teams.models import User
 from tokenplan.kit.admin import ReadOnlyInline, ReasonForm, Verb, VerbsAdmin
 
+PRICE_OF_UNIT = usd("nanousd_per_unit", _("Price of a unit"))
+
 
 class PriceInline(ReadOnlyInline):
     model = RateCardPrice
-    fields = ("model", "modality", "meter", "unit_size", "nanousd_per_unit", "context_over", "note")
+    fields = ("model", "modality", "meter", "unit_size", PRICE_OF_UNIT, "context_over", "note")
+    readonly_fields = (PRICE_OF_UNIT,)
     show_change_link = False
 
 

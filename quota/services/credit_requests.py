@@ -65,7 +65,7 @@ def request_credits(
             kind="credits_requested",
             to=manager.user.email,
             context={
-                "team": membership.team.name,
+                "team": membership.team.kept_name,
                 "slug": membership.team.slug,
                 "member": membership.user.display_name,
                 "wanted_nanousd": wanted_nanousd or 0,
@@ -147,7 +147,7 @@ def _close(request: CreditRequest, membership: Membership, *, at: datetime, by: 
         kind="credit_request_answered",
         to=membership.user.email,
         context={
-            "team": membership.team.name,
+            "team": membership.team.kept_name,
             "answer": "granted" if request.granted else "declined",
             "by": by.display_name,
             "at": at.isoformat(),

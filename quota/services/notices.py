@@ -205,7 +205,7 @@ def _notify_of_window(
         kind=f"quota_{threshold}",
         to=membership.user.email,
         context={
-            "team": membership.team.name,
+            "team": membership.team.kept_name,
             "slug": membership.team.slug,
             "plan": plan.name,
             "at": at.isoformat(),
@@ -313,7 +313,7 @@ def _notify_managers(pool: LowPool, at: datetime) -> int:
             kind=kind,
             to=manager.user.email,
             context={
-                "team": pool.team.name,
+                "team": pool.team.kept_name,
                 "slug": pool.team.slug,
                 "balance_nanousd": pool.balance,
                 "threshold_nanousd": pool.threshold,

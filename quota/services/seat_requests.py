@@ -59,7 +59,7 @@ def request_seat(
             kind="seat_requested",
             to=manager.user.email,
             context={
-                "team": membership.team.name,
+                "team": membership.team.kept_name,
                 "slug": membership.team.slug,
                 "member": membership.user.display_name,
                 "plan": plan.name,
@@ -121,7 +121,7 @@ def answer_request(
         kind="seat_request_answered",
         to=membership.user.email,
         context={
-            "team": membership.team.name,
+            "team": membership.team.kept_name,
             "plan": plan.name,
             "answer": "granted" if granted else "declined",
             "by": by.display_name,

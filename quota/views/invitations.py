@@ -233,7 +233,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         joined = attempt(
             request,
             lambda: service.join(token=token, by=user, at=at),
-            _("You are now a member of %(team)s.") % {"team": invitation.team.name},
+            _("You are now a member of %(team)s.") % {"team": invitation.team.display_name},
         )
         if joined is None:
             return redirect("join", token)

@@ -12,7 +12,9 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from quota.api.csv_cells import credits_cell
@@ -65,6 +67,7 @@ def team_members(request: TeamRequest) -> HttpResponse:
         "choices": Shown.choices,
         "verbs": [verb for verb in Verb if may(request.membership, verb.right)],
         "most": MOST_IN_BULK,
+        "free_plans": [plan for plan in plan_counts(request.team, at) if plan.free],
         "bulk_action": BulkAction.objects.for_team(request.team).open().first(),
     }
     return show(request, "quota/members.html", context)
@@ -118,7 +121,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
 
 @team_page(post=Right.ASSIGN_SEAT)
 def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
-    """A free seat of a plan."""
+    """A free seat of a plan. Who gave it in the list is back there, in front of the next one."""
     row = member_of(request.team, pk)
     plan_code = request.POST.get("plan", "")
     given = attempt(
@@ -129,6 +132,9 @@ def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
     )
     if given:
         enqueue(deliver_mail)
+    if "show" in request.POST:
+        listed = urlencode({name: request.POST.get(name, "") for name in ("q", "show", "page")})
+        return redirect(f"{reverse('team-members', args=[request.team.slug])}?{listed}")
     return redirect("team-member", request.team.slug, row.pk)
 
 

@@ -120,7 +120,7 @@ class Team(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.display_name
 
     @property
     def is_default(self) -> bool:
@@ -131,7 +131,16 @@ class Team(models.Model):
         """The name that its people gave it; of a Default Team that nobody has given another, the one that
         such Teams have in the reader's language.
         """
-        return first_name() if self.is_default and self.name in first_names() else self.name
+        return self.called(self.name)
+
+    def called(self, name: str) -> str:
+        """A name that it has, or had, as `display_name` says it."""
+        return first_name() if self.is_default and name in first_names() else name
+
+    @property
+    def kept_name(self) -> str:
+        """What a mail keeps of it, to say it in its reader's language: "" for a name that nobody gave."""
+        return "" if self.is_default and self.name in first_names() else self.name
 
 
 class Membership(models.Model):

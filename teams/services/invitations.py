@@ -266,7 +266,7 @@ def _send(invitation: Invitation, *, reason: str = "", by: User, at: datetime) -
         context={
             "invitation_id": str(invitation.pk),
             "times_sent": invitation.times_sent,
-            "team": invitation.team.name,
+            "team": invitation.team.kept_name,
             "inviter": invitation.invited_by.display_name,
             "role": invitation.role,
             "seat_plan_code": invitation.seat_plan_code,

@@ -10,6 +10,7 @@ import smtplib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from teams.models import Mail, User
 from teams.services import audit
 from teams.services.mail_html import html_of
 from teams.services.mail_secrets import secrets_of
+from teams.team_names import first_name
 from teams.time_zones import DEFAULT, zone_of
 from tokenplan.kit.transactions import one_transaction
 
@@ -204,9 +206,17 @@ def subject_of(mail: Mail) -> str:
     if mail.kind in WITH_SECRET:
         return gettext("About the account")
     try:
-        return read_letter(_text(mail, mail.context), base_url=settings.BASE_URL).subject
+        return read_letter(_text(mail, _with_names(mail.context)), base_url=settings.BASE_URL).subject
     except Exception:  # whatever that version has kept of it, or not: the others are listed
         return mail.kind.replace("_", " ").capitalize()
+
+
+def _with_names(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What a mail keeps, with the name that its reader knows where that of a Team is kept as ""
+    (`Team.kept_name`).
+    """
+    unnamed = [part for part in ("team", "contact_of") if context.get(part) == ""]
+    return {**context, **dict.fromkeys(unnamed, first_name())}
 
 
 def _text(mail: Mail, context: Mapping[str, object]) -> str:
@@ -224,6 +234,7 @@ def _message(mail: Mail) -> EmailMessage | None:
         return None
     context = {**mail.context, **secrets, "base_url": settings.BASE_URL}
     with as_read_at(mail.to, mail.language):
+        context = _with_names(context)
         text = _text(mail, context) + _why_it_comes(context)
         letter = read_letter(text, base_url=settings.BASE_URL)
         html = html_of(letter, kind=mail.kind, context=context)

@@ -66,7 +66,7 @@ def change_role(*, membership: Membership, role: str, by: User | None, at: datet
     mail.queue(
         kind="role_changed",
         to=membership.user.email,
-        context={"team": team.name, "slug": team.slug, "role": role},
+        context={"team": team.kept_name, "slug": team.slug, "role": role},
         dedupe_key=f"{about}{entry.pk}",
         at=at,
     )
@@ -101,7 +101,7 @@ def set_billing_right(*, membership: Membership, allowed: bool, by: User | None,
     mail.queue(
         kind="billing_right",
         to=membership.user.email,
-        context={"team": team.name, "slug": team.slug, "allowed": "yes" if allowed else ""},
+        context={"team": team.kept_name, "slug": team.slug, "allowed": "yes" if allowed else ""},
         dedupe_key=f"{about}{entry.pk}",
         at=at,
     )
@@ -160,7 +160,7 @@ def end_membership(*, membership: Membership, by: User | None, at: datetime) -> 
         mail.queue(
             kind="member_removed",
             to=membership.user.email,
-            context={"team": team.name},
+            context={"team": team.kept_name},
             dedupe_key=f"member_removed:{entry.pk}",
             at=at,
         )

@@ -177,7 +177,7 @@ def _start(
         mail.queue(
             kind="seat_assigned",
             to=membership.user.email,
-            context={"team": seat.team.name, "slug": seat.team.slug},
+            context={"team": seat.team.kept_name, "slug": seat.team.slug},
             dedupe_key=f"holding:{holding.pk}:given",
             at=at,
         )

@@ -69,7 +69,7 @@ def rename_team(*, team: Team, name: str, by: User | None, at: datetime) -> Team
     """Another name under the same slug: links keep working."""
     name = clean_name(name, pointer="/name")
     team = lock_team(team)
-    if name != team.name:
+    if name not in (team.name, team.display_name):
         before, team.name = team.name, name
         team.save(update_fields=["name"])
         audit.record(team=team, by=by, action="team.renamed", subject=name, at=at, details={"before": before})
@@ -202,7 +202,7 @@ def _notify_both(
             kind=kind,
             to=member.user.email,
             context={
-                "team": after.team.name,
+                "team": after.team.kept_name,
                 "slug": after.team.slug,
                 "before": before.user.display_name,
                 "after": after.user.display_name,

@@ -122,7 +122,8 @@ class CodeByMail(AbstractCodeVerificationProcess):  # type: ignore[misc]  # the 
         return going_on
 
     def send(self) -> None:
-        context = {"request": self.request, "code": self.code}
+        minutes = app_settings.LOGIN_BY_CODE_TIMEOUT // 60
+        context = {"request": self.request, "code": self.code, "minutes": minutes}
         get_adapter().send_mail("account/email/proof_code", self.state["email"], context)
 
     def persist(self) -> None:

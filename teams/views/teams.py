@@ -33,7 +33,7 @@ def new(request: PersonRequest) -> HttpResponse:
 @team_page(get=Right.RENAME, post=Right.RENAME)
 def settings(request: TeamRequest) -> HttpResponse:
     """Renames the Team; the page also has the button that deletes it."""
-    form = TeamNameForm(request.POST or None, initial={"name": request.team.name})
+    form = TeamNameForm(request.POST or None, initial={"name": request.team.display_name})
     if request.method == "POST" and attempt_form(
         form,
         lambda: rename_team(
@@ -51,7 +51,7 @@ def leave(request: TeamRequest) -> HttpResponse:
     if attempt(
         request,
         lambda: end_membership(membership=request.membership, by=request.user, at=timezone.now()),
-        _("You left %(team)s. Your key for it stopped working.") % {"team": request.team.name},
+        _("You left %(team)s. Your key for it stopped working.") % {"team": request.team.display_name},
     ):
         return redirect("account")
     return redirect("team", request.team.slug)

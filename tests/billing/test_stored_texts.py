@@ -9,6 +9,7 @@ from billing.stored_texts import PATTERNS, in_readers_words
 from tests.helpers.catalogues import marked
 
 TEXTS = [
+    "Seat 3",
     "Add 1 seat of Max",
     "Add 2 seats of Max",
     "Move seats 3, 4, 5, 6, 7 and 2 more to Plus",

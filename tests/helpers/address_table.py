@@ -230,6 +230,7 @@ OPEN |= {"docs", "docs-found", "docs-page"}
 OPEN |= {
     "invite",
     "language",
+    "moments",
     "api-promotions",
     "api-plans",
     "api-models",

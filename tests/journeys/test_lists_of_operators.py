@@ -14,9 +14,10 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
+from tests.helpers.axe import violations
 from tests.helpers.browsing import enter, overhang
 from tests.helpers.console_pages import signed_in
-from tests.helpers.factories import make_user
+from tests.helpers.factories import make_team, make_user
 from tests.helpers.long_rows import long_row
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -67,3 +68,25 @@ def test_no_list_is_scrolled_sideways_on_a_laptop_or_a_phone(
             wider[name, "on a phone"] = hidden
         page.set_viewport_size({"width": 1280, "height": 800})
     assert wider == {}
+
+
+def test_a_list_is_sorted_on_a_phone_by_links_above_its_cards(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, str(live_server.url)
+    operator = make_user("root@example.com", at=timezone.now())
+    User.objects.filter(pk=operator.pk).update(is_staff=True, is_superuser=True)
+    for name in ("Beta", "Alpha"):
+        make_team(name, owner=operator, at=timezone.now())
+    enter(page, url, signed_in(operator))
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(url + reverse("admin:teams_team_changelist"))
+    cards = page.locator("#result_list tbody tr th")
+
+    page.get_by_role("link", name="Name", exact=True).click()
+    expect(cards).to_contain_text(["Alpha", "Beta", "Default Team"])
+    page.get_by_role("link", name="Name", exact=True).click()
+
+    expect(cards).to_contain_text(["Default Team", "Beta", "Alpha"])
+    assert overhang(page) == 0
+    assert violations(page, "#content") == []

@@ -103,3 +103,20 @@ def test_the_tab_has_the_console_s_sign(browser_page: Page, live_server: LiveSer
     answer = page.request.get(live_server.url + (sign.get_attribute("href") or ""))
     assert (answer.status, answer.headers["content-type"]) == (200, sign.get_attribute("type"))
     assert answer.text().startswith("<svg")
+
+
+def test_what_is_said_from_now_is_said_anew_while_the_page_stays_open(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    page, url = browser_page, live_server.url
+    team = make_team("Acme", at=timezone.now() - timedelta(minutes=5))
+    arrive(page, url, owner_of(team).user)
+    page.clock.install()
+    page.goto(f"{url}/teams/acme/audit/")
+    said = page.locator("time").first
+    expect(said).to_have_text("5\xa0minutes ago")
+    said.evaluate("(time) => { time.dateTime = new Date(Date.now() - 7 * 60000).toISOString(); }")
+
+    page.clock.run_for(60_000)
+
+    expect(said).to_have_text("7\xa0minutes ago")

@@ -11,9 +11,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from quota.invitation_lines import read_lines
 from quota.services.bulk_actions import start_inviting, work_next_line
+from teams.models import SeatHolding
 from tests.helpers.axe import violations
 from tests.helpers.browsing import arrive, last_link, overhang, path_of
-from tests.helpers.factories import make_plan, make_seat, make_team, make_user, owner_of
+from tests.helpers.factories import make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -62,6 +63,33 @@ def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     page.get_by_role("button", name="Undo").click()
     expect(main).to_contain_text("Undone: Seat 1 is as it was before.")
     expect(main).to_contain_text(f"Held by {owner.email}.")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_free_seat_is_given_in_two_clicks_from_the_overview_and_taken_back(
+    browser_page: Page, live_server: LiveServer, width: int
+) -> None:
+    page, url, at = browser_page, live_server.url, timezone.now() - timedelta(hours=1)
+    team = make_team("Acme", at=at)
+    make_seat(team, make_plan("max", at=at), holder=owner_of(team), at=at)
+    make_seat(team, make_plan("max", at=at), at=at)
+    make_member(team, make_user("kim@example.com", at=at), at=at)
+    page.set_viewport_size({"width": width, "height": 800})
+    arrive(page, url, owner_of(team).user)
+    page.goto(f"{url}/teams/acme/")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("1 seat is free. 1 member has none: kim@example.com")
+
+    page.get_by_role("link", name="Give it to somebody").click()
+    assert overhang(page) == 0
+    assert violations(page, "main") == []
+    page.get_by_role("button", name="Give Max (kim@example.com)").click()
+
+    expect(page.get_by_text("kim@example.com has a seat now.")).to_be_visible()
+    assert SeatHolding.objects.current().filter(membership__user__email="kim@example.com").exists()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Undone: Seat 2 is as it was before.")).to_be_visible()
+    assert not SeatHolding.objects.current().filter(membership__user__email="kim@example.com").exists()
 
 
 def test_all_of_a_page_are_ticked_with_one_box_also_after_a_search(

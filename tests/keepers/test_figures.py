@@ -7,10 +7,19 @@ import re
 from tests.keepers import files
 from tokenplan.runtime.folders import ROOT
 
-# An amount of money, or a time of two digits or in words.
-TYPED = re.compile(r"\$\d[\d,.]*|\b(?:\d{2,}|seven|ninety)[ -](?:days?|minutes?)\b")
-# What a Credit is never changes; and what pages look back on, no customer is promised.
-MEANT = re.compile(r"\$0\.001|last 30 days|in 30 days|for 30 days|14 days|last seven days")
+# An amount of money, or a length of time, in digits or in words: that of a window has a price.
+TYPED = re.compile(
+    r"\$\d[\d,.]*"
+    r"|\b(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|ninety)"
+    r"[ -](?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b",
+    re.IGNORECASE,
+)
+# What a Credit is and how many months a year has never changes; an app shows each code for 30 seconds,
+# wherever it is used; and what pages look back on, or how long one takes to begin, no customer is promised.
+MEANT = re.compile(
+    r"\$0\.001|twelve months|every 30 seconds|(?:first call|curl and Python,) in five minutes"
+    r"|last (?:30|7) days|(?:in|for) 30 days|14 days|(?:for|in) three weeks"
+)
 
 
 def test_no_template_has_a_price_or_a_term_typed_into_it() -> None:

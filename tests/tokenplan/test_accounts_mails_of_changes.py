@@ -38,7 +38,7 @@ CODE = """\
 Hello,
 
 Somebody, hopefully you, wants to do something with your Token Plan account that needs a confirmation. The \
-code for it, good for three minutes:
+code for it, good for 3 minutes:
 
 {code}
 

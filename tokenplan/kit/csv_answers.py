@@ -10,11 +10,12 @@ from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import Protocol, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.translation import get_language, override, pgettext
 from django.utils.translation import gettext as _
 
+from tokenplan.kit.replica import reads_from
 from tokenplan.kit.transactions import ROWS_AT_ONCE, streamed
 
 M = TypeVar("M", bound=Model)
@@ -140,6 +141,27 @@ def read_in_batches(rows: QuerySet[M, Row], read: Callable[[list[Row]], Iterable
     with closing(streamed(rows)) as found:
         while batch := list(islice(found, ROWS_AT_ONCE)):
             yield from read(batch)
+
+
+def rows_in_steps(rows: QuerySet[M], moment: str) -> Iterator[M]:
+    """The rows for `csv_file_in_steps`, the latest by `moment` first, so many by a query: a slow reader keeps
+    no transaction open. The first of them are read before this returns: what fails is answered as an error.
+    """
+    # Those after them are read in another thread, and from the same database.
+    ordered = rows.using(reads_from()).order_by(f"-{moment}", "-pk")
+    pages = _pages(ordered, moment)
+    first = next(pages)
+    return (row for page in chain([first], pages) for row in page)
+
+
+def _pages(ordered: QuerySet[M], moment: str) -> Iterator[list[M]]:
+    older = Q()
+    while len(page := list(ordered.filter(older)[:ROWS_AT_ONCE])) == ROWS_AT_ONCE:
+        yield page
+        at = getattr(page[-1], moment)
+        # By the first condition, which says nothing new, the index is entered at the page.
+        older = Q(**{f"{moment}__lte": at}) & (Q(**{f"{moment}__lt": at}) | Q(pk__lt=page[-1].pk))
+    yield page
 
 
 class _Spool:

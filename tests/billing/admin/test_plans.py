@@ -99,7 +99,7 @@ def test_a_draft_is_shown_beside_what_is_on_sale_and_published(
     page = publish(operator, draft)
 
     assert "Max v2 is on sale. Seats on earlier versions keep theirs." in page
-    assert "agents all day. $55.00 a seat a month Quota in 5 hours $12.50" in read(Client(), reverse("plans"))
+    assert "agents all day. $55.00 a seat a month 5-hour quota $12.50" in read(Client(), reverse("plans"))
     assert draft.prices.exclude(stripe_id=None).count() == 2
     by = User.objects.get(email="root@example.com")
     entry = AuditEntry.objects.get(action="plan.published", subject="Max v2")

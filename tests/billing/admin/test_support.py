@@ -216,12 +216,12 @@ def test_bars_are_as_at_the_moment_that_is_asked_for(scene: Scene, operator: Cli
     assert "5-hour window ▲ nearly full 80%" in read(operator, page_of(owner))
     then = at("2026-06-03T08:30")
     assert "5-hour window 30%" in then
-    assert "As at 2026-06-03 08:30 UTC: what the charges say that were recorded by then." in then
-    assert then.count("Correct 2026-06-03") == 1
+    assert "As at 3 Jun 2026, 08:30 UTC: what the charges say that were recorded by then." in then
+    assert then.count("Correct 3 Jun 2026") == 1
     assert "This moment has not come yet." in at("2026-06-03T10:03")
     assert "no longer kept" not in then
     KeptCalls.objects.create(events_from=first_id_at(datetime(2026, 6, 1, tzinfo=UTC)))
-    dropped = "Calls of before 2026-06-01 are no longer kept: their windows show too little."
+    dropped = "Calls of before 1 Jun 2026 are no longer kept: their windows show too little."
     assert dropped in at("2026-06-03T08:30")
     assert "A member of no Team then." in at("2025-01-01T00:00")
     assert "There was no account yet." in at("0001-01-01T00:00")

@@ -100,7 +100,7 @@ def test_the_mail_of_a_failed_top_up_says_why_and_the_third_that_it_is_off(
     ]
     assert all("\n\nYour card was declined.\n\nNothing was charged." in body for body in bodies)
     assert "The balance is 2,000 Credits." in bodies[0]
-    assert "The payment is tried again within two hours;" in bodies[0]
+    assert "The payment is tried again within 2 hours;" in bodies[0]
     assert "It was the third failure in a row, so auto top-up is switched off." in bodies[2]
 
 

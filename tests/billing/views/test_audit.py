@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -90,5 +92,19 @@ def test_the_file_has_what_was_searched_for_and_no_formula(team: Team, owner: Cl
     lines = answer.getvalue().decode("utf-8-sig").splitlines()
     assert lines == [
         "When (UTC),Name,E-mail address,Kind,About,What",
-        "2026-06-03 10:02:00,,,member.left,'=HYPERLINK(1),'=HYPERLINK(1) left the Team.",
+        "2026-06-03 10:02:00,,,People and roles,'=HYPERLINK(1),'=HYPERLINK(1) left the Team.",
     ]
+
+
+def test_the_file_calls_kinds_seats_and_purchases_as_its_reader_does(team: Team, owner: Client) -> None:
+    audit.record(team=team, by=None, action="seat.added", subject="Seat 3", at=T0 + timedelta(days=1))
+    audit.record(
+        team=team, by=None, action="checkout.paid", subject="10,000 Credits", at=T0 + timedelta(days=2)
+    )
+
+    answer = owner.get("/teams/acme/audit/file/", headers={"Accept-Language": "zh-hans"})
+
+    rows = list(csv.reader(answer.getvalue().decode("utf-8-sig").splitlines()))[1:]
+    assert [row[3:5] for row in rows[:2]] == [["账单", "10,000 积分"], ["席位", "席位 3"]]
+    assert {row[3] for row in rows[2:]} == {"人员与角色"}
+    assert not [cell for row in rows for cell in row if re.fullmatch(r"[a-z_]+\.[a-z_]+", cell)]

@@ -9,9 +9,10 @@ from django.test import Client
 
 from quota.models import Plan
 from quota.services.plans import put_on_sale as put_plan_on_sale
+from quota.windows import Limit, Policy, Rule
 from teams.models import Team
 from tests.helpers.catalog import load_shipped
-from tests.helpers.factories import T0, make_draft, make_member, make_seat, make_team, make_user
+from tests.helpers.factories import T0, USD, make_draft, make_member, make_seat, make_team, make_user
 from tests.helpers.reading import read
 from tests.helpers.stripe_says import Bill, put_on_sale
 
@@ -29,8 +30,8 @@ def test_a_stranger_compares_what_plans_allow_and_cost_a_month(client: Client) -
     assert "Plus Best for some hours a day with a few agents. $20.00 a seat a month" in text
     assert (
         "Max Best for whoever works with agents all day. $50.00 a seat a month"
-        " Quota in 5 hours $9.90 at list price"
-        " Quota in a week $99.00 at list price Agents at once 4 to 5" in text
+        " 5-hour quota $9.90 at list price"
+        " Weekly quota $99.00 at list price Agents at once 4 to 5" in text
     )
     assert (
         "Ultra Best for heavy agent work: long tasks, many at once, much video."
@@ -47,6 +48,19 @@ def test_the_four_ways_in_are_a_plan_credits_api_keys_and_joining_a_team(client:
     assert "Credits For now and then, or on top of a plan. Bought from $5" in ways
     assert "Pay-as-you-go For programs that must not stop at a window." in ways
     assert "Joining a Team Somebody else pays." in ways
+
+
+@pytest.mark.usefixtures("on_sale")
+def test_the_windows_of_all_plans_are_named_once_each_as_long_as_they_are(client: Client) -> None:
+    for address in ("/plans/", "/"):
+        text = read(client, address)
+        assert text.count("5-hour quota: what is used of it is released little by little.") == 1
+        anew = "Weekly quota: all of it is there again at once, when the window begins anew."
+        assert text.count(anew) == 1
+
+    eight_hours = Limit("8h", Rule(Policy.ROLLING, 8 * 3600), USD)
+    put_plan_on_sale(plan=make_draft("mini", [eight_hours]), at=T0, by=None)
+    assert "8-hour quota: what is used of it is released little by little." in read(client, "/")
 
 
 @pytest.mark.usefixtures("on_sale")

@@ -113,7 +113,7 @@ def test_what_was_spent_waits_and_failed_this_month_is_shown(team: Team, client:
     page = read(client, "/teams/acme/credits/auto-top-up/")
 
     assert (
-        "The last payment failed. The payment is tried again within two hours, or at once when you save."
+        "The last payment failed. The payment is tried again within 2 hours, or at once when you save."
         in page
     )
     assert "25,000 Credits for $25.00 are being bought. The purchase began on 3 Jun 2026, 10:02 UTC." in page

@@ -256,6 +256,27 @@ def test_a_member_gets_a_free_seat_with_one_click(team: Team, owner: Client) -> 
     assert "No seat of this plan is free." in none
 
 
+def test_a_seat_is_given_in_the_list_which_goes_on_where_it_was(team: Team, owner: Client) -> None:
+    make_seat(team, make_plan("max"))
+    make_seat(team, make_plan("plus"), holder=owner_of(team))
+    mia = make_member(team, make_user("mia@example.com"))
+    noah = make_member(team, make_user("noah@example.com"))
+    page = owner.get("/teams/acme/members/?show=no-seat")
+    assert "None Give Max (mia@example.com)" in words(page)
+    assert "Give Plus" not in words(page)  # nobody can be given it
+    assert f'formaction="/teams/acme/members/{noah.pk}/seat/" formnovalidate' in page.content.decode()
+
+    fields = {"plan": "max", "show": "no-seat", "q": "", "page": "1", "verb": ""}
+    answer = owner.post(f"/teams/acme/members/{mia.pk}/seat/", fields)
+
+    assert answer["Location"] == "/teams/acme/members/?q=&show=no-seat&page=1"
+    page = owner.get(answer["Location"])
+    assert "mia@example.com has a seat now." in page.content.decode()
+    assert listed(page.content.decode()) == ["noah@example.com"]
+    # None is free any more: what is left is to move somebody's.
+    assert "None Give a seat (noah@example.com)" in words(page)
+
+
 def test_a_verb_for_many_says_first_for_whom_and_then_what_became_of_each(team: Team, owner: Client) -> None:
     ann, bob = (make_member(team, make_user(f"{name}@example.com")) for name in ("ann", "bob"))
     make_seat(team, make_plan("max"))

@@ -29,6 +29,7 @@ from tests.helpers.factories import (
     make_member,
     make_scene,
     make_seat,
+    make_user,
     owner_of,
     use_test_rate_card,
 )
@@ -86,13 +87,15 @@ def test_the_overview_says_what_needs_attention(as_user: AsUser) -> None:
         "5 Credits expire within 14 days, the first on 5 Jun 2026, 10:02 UTC. See Credits (Needs attention)"
         " · Let more people use them"
     ) in page
-    assert "1 seat is free. Give it to somebody" in page
+    assert "1 seat is free. Every member holds a seat already. Invite people · See free seats" in page
     assert "Nothing:" not in page
 
     make_seat(scene.team, scene.plan)
     allow_credits(scene.owner)
     page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
-    assert "2 seats are free. Give them to somebody" in page
+    make_member(scene.team, make_user("ben@example.com"))
+    page = read(as_user(scene.owner.user), f"/teams/{scene.team.slug}/")
+    assert "2 seats are free. 1 member has none: ben@example.com Give them to somebody" in page
     assert f"■ {owner} is on Credits until 3 Jun, 15:00 UTC. 5-hour 100%" in page
 
 
@@ -110,14 +113,19 @@ def test_who_asks_is_named_whatever_they_ask_for_the_longest_waiting_first(as_us
     ) in page
 
 
-def test_a_link_of_what_needs_attention_leads_to_the_seats_that_it_speaks_of(as_user: AsUser) -> None:
+def test_a_free_seat_leads_to_who_has_none_and_else_to_the_seat(as_user: AsUser) -> None:
     scene = make_scene()
     make_seat(scene.team, scene.plan)
-    owner = as_user(scene.owner.user)
+    owner, team = as_user(scene.owner.user), f"/teams/{scene.team.slug}/"
+    assert f'href="{team}seats/?show=free">See free seats' in owner.get(team).content.decode()
 
-    page = owner.get(f"/teams/{scene.team.slug}/").content.decode()
+    people = [make_member(scene.team, make_user(f"m{number}@example.com")) for number in range(6)]
+    page = owner.get(team)
 
-    assert f'href="/teams/{scene.team.slug}/seats/?show=free">Give it to somebody' in page
+    assert f'href="{team}members/?show=no-seat">Give it to somebody' in page.content.decode()
+    named = ", ".join(member.user.email for member in people[:5])
+    assert f"1 seat is free. 6 members have none: {named} … Give it to somebody" in words(page)
+    assert "See free seats" not in words(page)
 
 
 def test_links_of_many_lead_to_the_list_of_just_these(as_user: AsUser) -> None:

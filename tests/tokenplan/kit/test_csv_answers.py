@@ -14,7 +14,8 @@ from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils.translation import get_language, override
 
-from teams.models import User
+from teams.models import AuditEntry, User
+from tests.helpers.factories import make_team
 from tokenplan.kit import csv_answers
 from tokenplan.kit.csv_answers import (
     csv_answer,
@@ -26,6 +27,7 @@ from tokenplan.kit.csv_answers import (
     person_cells,
     person_heading,
     read_in_batches,
+    rows_in_steps,
     safe_cell,
     yes_cell,
 )
@@ -148,6 +150,29 @@ def test_a_file_in_steps_has_the_mark_and_is_in_the_language_in_which_it_was_ask
     assert [next(parts) for _ in range(3)] == [b"\xef\xbb\xbf", b"n,yes\r\n", "0,是\r\n".encode()]
     assert (taken, get_language()) == ([0], "en")
     assert list(parts) == ["1,是\r\n".encode()]
+
+
+@pytest.mark.django_db
+def test_rows_in_steps_are_all_of_them_each_once_and_read_as_they_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(csv_answers, "ROWS_AT_ONCE", 3)
+    team, at = make_team(), datetime(2026, 6, 3, tzinfo=UTC)
+    AuditEntry.objects.bulk_create(
+        AuditEntry(team=team, action="seat.added", subject="x", at=at + timedelta(days=day))
+        for day in (0, 1, 1, 1, 1, 2, 2, 3)
+    )
+    found = AuditEntry.objects.for_team(team).filter(action="seat.added")
+    newest = list(found.order_by("-at", "-pk"))
+
+    with CaptureQueriesContext(connection) as queries:
+        rows = rows_in_steps(found, "at")
+        assert len(queries) == 1
+        assert [next(rows) for _ in range(3)] == newest[:3]
+        assert len(queries) == 1
+        assert list(rows) == newest[3:]
+    assert len(queries) == 3
+    assert list(rows_in_steps(found.none(), "at")) == []
 
 
 @pytest.mark.parametrize("in_memory", [1, 1024], ids=["on disk", "in memory"])
