@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -84,6 +85,20 @@ def wait_for_no_disk() -> None:
     """Where DATABASE_URL names a server that waits for its disk, the test database does not."""
     _run(f'ALTER DATABASE "{connection.settings_dict["NAME"]}" SET synchronous_commit = off')
     _connect_anew()
+
+
+@contextmanager
+def database_function_without(name: str, clause: str) -> Iterator[None]:
+    """As if the function did not have the clause, for every connection; in a test that commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [name])
+        (made,) = cursor.fetchone()
+        assert clause in made
+        cursor.execute(made.replace(clause, ""))
+        try:
+            yield
+        finally:
+            cursor.execute(made)
 
 
 def _connect_anew() -> None:
