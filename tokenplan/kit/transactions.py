@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -77,6 +78,7 @@ def streamed(rows: QuerySet[M, Row]) -> Generator[Row, None, None]:
         yield from rows._iterator(use_chunked_fetch=True, chunk_size=ROWS_AT_ONCE)  # type: ignore[attr-defined]
 
 
+_NUMBER_OF_A_PART = re.compile(r"_\d{6,}$")
 _OF_ROLE = """
 SELECT split_part(one, '=', 1), split_part(one, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS one
 WHERE setrole = current_user::regrole AND setdatabase = (
@@ -127,6 +129,8 @@ def state_of(error: Exception) -> str:
 
 
 def broken_constraint(error: IntegrityError) -> str:
-    """The name of the constraint, or "" where the database names none."""
+    """The name of the constraint, or "" where the database names none. Of a table that is shared out over
+    servers, that of the whole, without the number of the part.
+    """
     diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) or ""
+    return _NUMBER_OF_A_PART.sub("", getattr(diagnosis, "constraint_name", None) or "")
