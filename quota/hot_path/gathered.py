@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from django.db import transaction
 
-from quota.hot_path import servers
+from quota import servers
 from quota.hot_path.authorize import Authorization, authorization_of
 from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for

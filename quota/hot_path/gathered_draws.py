@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from quota.hot_path import servers
+from quota import servers
 from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, covered, write_charges
 from quota.hot_path.charges import AfterDraw, Charging
 from quota.hot_path.draws import Drawn, Report, Settlement, check_open, digest_of, draw_of

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from quota.hot_path import servers
+from quota import servers
 from quota.hot_path.batches import (
     LEFT,
     REPEATED,

@@ -19,7 +19,5 @@ class OfTeam(models.Model):
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *more: Any) -> bool:
         others = [value for value in values if value[0].attname != "team_id"]
-        updated: bool = super()._do_update(  # type: ignore[misc]
-            base_qs.filter(team_id=self.team_id), using, pk_val, others, *more
-        )
+        updated: bool = super()._do_update(base_qs.filter(team_id=self.team_id), using, pk_val, others, *more)
         return updated

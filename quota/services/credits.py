@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
+from quota import servers
 from quota.errors import CreditsNotEnough
-from quota.hot_path import servers
 from quota.hot_path.locks import lock_credits, lock_lot
 from quota.models import (
     Account,

@@ -20,22 +20,9 @@ from collections.abc import Callable
 
 from django.db import connection, transaction
 
-from quota.hot_path import servers
+from quota import servers
+from quota.servers import TABLES
 
-# In this order, since a lot is of a Team with a row of Credits, and an entry of a lot.
-TABLES = (
-    "quota_requestid",
-    "quota_eventid",
-    "quota_reservation",
-    "quota_usageevent",
-    "quota_usagebucket",
-    "quota_teamcredits",
-    "quota_creditgrant",
-    "quota_creditledgerentry",
-    "quota_creditmonth",
-    "quota_apikeymonth",
-    "quota_owedusage",
-)
 # What a distributed table may not have.
 _STRAGGLERS = "DROP TRIGGER IF EXISTS usage_with_an_older_id_is_noted ON quota_usageevent"
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import OperationalError
 from django.db.models import F
 
-from quota.hot_path import servers
+from quota import servers
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Reservation

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from quota.services.distribution import TABLES, distribute
+from quota.servers import TABLES
+from quota.services.distribution import distribute
 
 NOT_NAMED = "CITUS_URL names no coordinator of a Citus cluster"
 

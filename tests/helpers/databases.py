@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test import TransactionTestCase
 
-from quota.services.distribution import TABLES
+from quota.servers import TABLES
 from tests.helpers import citus
 from tokenplan.runtime import folders
 

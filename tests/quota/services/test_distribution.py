@@ -9,15 +9,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from quota.hot_path import servers
+from quota import servers
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
 from quota.models import CreditLedgerEntry, Gateway, UsageEvent
+from quota.servers import TABLES
 from quota.services.corrections import correct_charge
-from quota.services.distribution import TABLES, distribute, not_shared_out
+from quota.services.distribution import distribute, not_shared_out
 from quota.windows import Bucket
 from tests.helpers import citus
 from tests.helpers.factories import (

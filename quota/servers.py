@@ -1,10 +1,25 @@
-"""Whether the rows of calls are shared out over several servers (`quota.services.distribution`)."""
+"""What can be shared out over several servers, and whether it is (`quota.services.distribution`)."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from django.db import connection
+
+# What calls write, in this order, since a lot is of a Team with a row of Credits, and an entry of a lot.
+TABLES = (
+    "quota_requestid",
+    "quota_eventid",
+    "quota_reservation",
+    "quota_usageevent",
+    "quota_usagebucket",
+    "quota_teamcredits",
+    "quota_creditgrant",
+    "quota_creditledgerentry",
+    "quota_creditmonth",
+    "quota_apikeymonth",
+    "quota_owedusage",
+)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from quota.hot_path import servers
+from quota import servers
 from tests.helpers import citus
 
 
