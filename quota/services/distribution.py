@@ -9,9 +9,10 @@ Three things differ, since a rule of many servers has to be a rule of each:
 
 - What is unique names the Team, too. Ids come from one sequence or are random; months, buckets and the ids of
   gateways are a Team's anyway; and what a lot is granted for (`source`) is one Team's.
-- No foreign key leads to or from these tables, but from one of them to another by the Team. `reconcile` finds
-  rows that lead nowhere, as it does for holds and events on one server.
+- No foreign key leads to or from these tables, but from one of them to another by the Team.
 - Events of a slow clock are not noted, so usage is not rolled up: reports sum up the events.
+
+It is for trials: decision 91 names what does not read shared tables yet.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from django.db import connection, transaction
 
 from quota import servers
 from quota.servers import TABLES
+from tokenplan.kit.transactions import LOCK_TIMEOUT_MS
 
 # What a distributed table may not have.
 _STRAGGLERS = "DROP TRIGGER IF EXISTS usage_with_an_older_id_is_noted ON quota_usageevent"
@@ -30,6 +32,12 @@ _STRAGGLERS = "DROP TRIGGER IF EXISTS usage_with_an_older_id_is_noted ON quota_u
 _SEAT_USAGES = """
 ALTER FUNCTION quota_seat_usages RENAME TO quota_seat_usages_at_once;
 ALTER FUNCTION quota_seat_usages_one_by_one RENAME TO quota_seat_usages;
+"""
+# A wait for a lock on another server ends there, as one on the coordinator does.
+_LIMIT_WORKERS = """
+SELECT run_command_on_workers(
+    format('ALTER ROLE CURRENT_USER IN DATABASE %%I SET lock_timeout = %%L', current_database(), %s::text)
+)
 """
 # Functions with statements about these tables: each is planned for the Team that it is about.
 _PLANNED_EACH_TIME = """
@@ -121,4 +129,5 @@ def distribute(say: Callable[[str], object]) -> None:
         cursor.execute(_PLANNED_EACH_TIME)
         for (statement,) in cursor.fetchall():
             cursor.execute(statement)
+        cursor.execute(_LIMIT_WORKERS, [f"{LOCK_TIMEOUT_MS}ms"])
     servers.are_many.cache_clear()
