@@ -78,7 +78,8 @@ def streamed(rows: QuerySet[M, Row]) -> Generator[Row, None, None]:
         yield from rows._iterator(use_chunked_fetch=True, chunk_size=ROWS_AT_ONCE)  # type: ignore[attr-defined]
 
 
-_NUMBER_OF_A_PART = re.compile(r"_\d{6,}$")
+# Of what another server of a cluster refuses only the words arrive: the name has the number of a part in it.
+_OF_ANOTHER_SERVER = re.compile(r'constraint "(\w+?)_\d{6,}"')
 _OF_ROLE = """
 SELECT split_part(one, '=', 1), split_part(one, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS one
 WHERE setrole = current_user::regrole AND setdatabase = (
@@ -129,8 +130,9 @@ def state_of(error: Exception) -> str:
 
 
 def broken_constraint(error: IntegrityError) -> str:
-    """The name of the constraint, or "" where the database names none. Of a table that is shared out over
-    servers, that of the whole, without the number of the part.
-    """
+    """The name of the constraint, or "" where the database names none."""
     diagnosis = getattr(error.__cause__, "diag", None)
-    return _NUMBER_OF_A_PART.sub("", getattr(diagnosis, "constraint_name", None) or "")
+    if named := getattr(diagnosis, "constraint_name", None):
+        return str(named)
+    of_a_part = _OF_ANOTHER_SERVER.search(getattr(diagnosis, "message_primary", None) or "")
+    return of_a_part[1] if of_a_part else ""
