@@ -12,7 +12,7 @@ Three things differ, since a rule of many servers has to be a rule of each:
 - No foreign key leads to or from these tables, but from one of them to another by the Team.
 - Events of a slow clock are not noted, so usage is not rolled up: reports sum up the events.
 
-It is for trials: decision 91 names what does not read shared tables yet.
+It is for trials: decision 92 names what does not read shared tables yet.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from quota.services.distribution import NoCluster, distribute, not_shared_out
 
 WARNING = """This shares out what grows with calls over the servers of the cluster, and cannot be taken back.
 Calls are decided and charged there as on one server. Reconcile and some pages, such as a Team's Overview,
-do not read shared tables yet: docs/decisions/0091 names each. Nothing may call meanwhile."""
+do not read shared tables yet: docs/decisions/0092 names each. Nothing may call meanwhile."""
 
 
 class Command(BaseCommand):
