@@ -1,10 +1,14 @@
-"""Migrations can be taken back."""
+"""Migrations can be taken back, and fill what they add from the rows that there are."""
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from quota.models import ApiKeyMonth, CreditMonth, UsageBucket
+from tests.helpers.factories import T0, make_api_key, make_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +46,23 @@ def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
         cursor.execute(import_module("quota.migrations.0003_states_of_calls").DROP)
         assert left(cursor) == (7, 0)
         transaction.set_rollback(True)
+
+
+def test_rows_of_before_are_given_their_team_and_keep_what_they_say() -> None:
+    names = import_module("quota.migrations.0032_rows_name_their_team")
+    for scene in (make_scene(), make_scene()):
+        scene.desk.use(3)
+        month = {"team": scene.team, "month": T0.date().replace(day=1)}
+        CreditMonth.objects.create(**month, membership=scene.owner, used_nanousd=scene.team.pk)
+        ApiKeyMonth.objects.create(**month, api_key=make_api_key(scene.owner), used_nanousd=scene.team.pk)
+    before = rows_of_teams()
+    assert [len(rows) for rows in before] == [4, 2, 2]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(names.TABLES_BACK)
+        cursor.execute(names.TABLES)
+    assert rows_of_teams() == before
+
+
+def rows_of_teams() -> list[list[Any]]:
+    return [list(model.objects.order_by("pk").values()) for model in (UsageBucket, CreditMonth, ApiKeyMonth)]
