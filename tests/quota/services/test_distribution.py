@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from quota import servers
+from quota.hot_path.batches import LEFT
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.extend import Extension, extend
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
@@ -34,6 +40,7 @@ from tests.helpers.factories import (
     make_team,
     owner_of,
 )
+from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db
 on_a_cluster = pytest.mark.skipif(not citus.is_named(), reason=citus.NOT_NAMED)
@@ -154,6 +161,30 @@ def test_not_all_teams_are_on_one_server(scene: Scene) -> None:
             make_desk(owner_of(team)).use(1)
         places |= set.union(*asked.groups())
     assert len(places) > 1
+
+
+@on_a_cluster
+def test_rows_in_bulk_of_many_teams_are_each_for_the_server_of_its_team(scene: Scene) -> None:
+    desks = [scene.desk, *(make_scene().desk for _ in range(7))]
+    gateway, report = scene.desk.gateway, Report(usage={"calls": 1}, draw_id="one")
+    leases = [replace(desk, gateway=gateway).lease(USD).reservation_id for desk in desks]
+    events = [ReportedEvent(f"e {desk.key}", desk.key, "penny", {"calls": 2}, T0) for desk in desks]
+    draws = [Settlement(id, replace(report, model="penny"), closes=False) for id in leases]
+    for desk in desks:
+        desk.use(1)  # plans and rate cards are read once a process
+    with citus.asked_of_servers() as asked:
+        recorded = record_events(gateway=gateway, events=events, at=T0 + MINUTE)
+        drawn = settle_many(gateway=gateway, settlements=draws, at=T0 + MINUTE)
+    assert [result.is_new for result in [*recorded, *drawn]] == [True] * 16
+    groups = asked.groups()
+    assert {len(of_one) for of_one in groups} == {1}
+    assert len(set.union(*groups)) > 1
+
+
+@on_a_cluster
+def test_calls_that_are_gathered_are_left_to_go_one_by_one(scene: Scene) -> None:
+    request = AuthorizeRequest("r1", scene.desk.key, "penny", {"calls": 1})
+    assert authorize_gathered([Ask(hash_of(scene.desk.gateway), request)] * 2) == [LEFT, LEFT]
 
 
 @on_a_cluster
