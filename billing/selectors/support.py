@@ -170,7 +170,8 @@ class Person:
     @cached_property
     def owed(self) -> list[OwedUsage]:
         owed = OwedUsage.objects.unpaid().filter(membership__in=self.memberships)
-        return list(owed.select_related("team", "event").order_by("-left_nanousd", "pk")[:MOST])
+        owed = owed.select_related("team").prefetch_related("event")
+        return list(owed.order_by("-left_nanousd", "pk")[:MOST])
 
     @cached_property
     def _owned(self) -> list[int]:
@@ -260,8 +261,8 @@ class TeamFile:
 
     @cached_property
     def owed(self) -> list[OwedUsage]:
-        owed = OwedUsage.objects.for_team(self.team).unpaid().select_related("membership__user", "event")
-        return list(owed.order_by("-left_nanousd", "pk")[:MOST])
+        owed = OwedUsage.objects.for_team(self.team).unpaid().select_related("membership__user")
+        return list(owed.prefetch_related("event").order_by("-left_nanousd", "pk")[:MOST])
 
     @cached_property
     def requests(self) -> list[SeatRequest | CreditRequest]:

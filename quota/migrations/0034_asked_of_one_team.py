@@ -65,6 +65,15 @@ BEGIN
         GROUP BY 1;
 END $$;
 
+-- The event, or else the hold, that a Team's gateway has given this id. NULL where it gave it to none.
+CREATE FUNCTION quota_named_by_gateway(p_team_id bigint, p_is_event boolean, p_id text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_is_event THEN
+        RETURN (SELECT i.event_id FROM quota_eventid i WHERE i.team_id = p_team_id AND i.external_id = p_id);
+    END IF;
+    RETURN (SELECT i.reservation_id FROM quota_requestid i WHERE i.team_id = p_team_id AND i.request_id = p_id);
+END $$;
+
 -- What is left in the live lots of an account of a Team.
 CREATE FUNCTION quota_left_in_lots(p_team_id bigint, p_account text, p_at timestamptz)
 RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -77,6 +86,7 @@ END $$;
 
 DROP = """
 DROP FUNCTION quota_left_in_lots(bigint, text, timestamptz);
+DROP FUNCTION quota_named_by_gateway(bigint, boolean, text);
 DROP FUNCTION quota_used_then(bigint, bigint, text, interval, timestamptz, timestamptz, timestamptz);
 DROP FUNCTION quota_used_of_seat(bigint, bigint, bigint, timestamptz, timestamptz);
 DROP FUNCTION quota_last_charge(bigint, bigint, text, timestamptz);

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BigIntegerField, DateTimeField, F, Func, Value
+from django.db.models import BigIntegerField, DateTimeField, F, Func, UUIDField, Value
 from django.db.models.functions import Coalesce
 
 from quota.models import Account
@@ -55,3 +55,11 @@ def left_in_lots(team: str, account: Account, at: datetime) -> Func:
     """What is left in the account's live lots, in nano-dollars. `team`: the field that is the Team's id."""
     asked = (F(team), Value(account.value), Value(at))
     return Func(*asked, function="quota_left_in_lots", output_field=BigIntegerField())
+
+
+def named_by_gateway(team: str, text: str, *, of_event: bool) -> Func:
+    """The event, or else the hold, to which a gateway gave the id `text`: its own id; None for none.
+    `team`: the field that is the Team's id.
+    """
+    asked = (F(team), Value(of_event), Value(text))
+    return Func(*asked, function="quota_named_by_gateway", output_field=UUIDField())

@@ -12,7 +12,7 @@ Three things differ, since a rule of many servers has to be a rule of each:
 - No foreign key leads to or from these tables, but from one of them to another by the Team.
 - Events of a slow clock are not noted, so usage is not rolled up: reports sum up the events.
 
-It is for trials: decision 92 names what does not read shared tables yet.
+It is for trials: decision 92 names what does not work on a cluster yet.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ WHERE pronamespace = current_schema()::regnamespace AND proname IN (
     'quota_credits_of', 'quota_lock_credits', 'quota_usable_credits', 'quota_usable_balance',
     'quota_team_of_hold', 'quota_write_hold', 'quota_write_charge',
     'quota_used_in_buckets', 'quota_starts_of_buckets', 'quota_last_charge', 'quota_used_of_seat',
-    'quota_used_then', 'quota_left_in_lots'
+    'quota_used_then', 'quota_left_in_lots', 'quota_named_by_gateway'
 )
 """
 

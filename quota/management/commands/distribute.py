@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from quota.services.distribution import NoCluster, distribute, not_shared_out
 
 WARNING = """This shares out what grows with calls over the servers of the cluster, and cannot be taken back.
-Calls are decided and charged there as on one server. Reconcile and some pages, such as a Team's Overview,
-do not read shared tables yet: docs/decisions/0092 names each. Nothing may call meanwhile."""
+Calls are decided and charged there as on one server. Reconcile does not read shared tables yet, and usage is
+not rolled up: see docs/decisions/0092. Nothing may call meanwhile, and all processes have to start again."""
 
 
 class Command(BaseCommand):
