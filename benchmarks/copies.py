@@ -70,17 +70,18 @@ WITH {calls}, named AS (
 ), used AS (
     INSERT INTO quota_usageevent ({event_columns})
     SELECT {event_values} FROM call c, quota_usageevent t WHERE t.id = %(event)s
-    RETURNING seat_id, plan_id, occurred_at, from_quota_nanousd + overrun_nanousd AS nanousd
+    RETURNING team_id, seat_id, plan_id, occurred_at, from_quota_nanousd + overrun_nanousd AS nanousd
 )
-INSERT INTO quota_usagebucket AS b (seat_id, rule, starts_at, used_nanousd)
-SELECT v.seat_id, l.rule_key,
+INSERT INTO quota_usagebucket AS b (team_id, seat_id, rule, starts_at, used_nanousd)
+SELECT v.team_id, v.seat_id, l.rule_key,
     date_bin(
         make_interval(secs => l.length_seconds / CASE l.policy WHEN 'rolling' THEN 60 ELSE 1 END),
         v.occurred_at, coalesce(l.anchor, 'epoch')),
     sum(v.nanousd)
 FROM used v JOIN quota_planlimit l ON l.plan_id = v.plan_id
-GROUP BY 1, 2, 3
-ON CONFLICT (seat_id, rule, starts_at) DO UPDATE SET used_nanousd = b.used_nanousd + EXCLUDED.used_nanousd
+GROUP BY 1, 2, 3, 4
+ON CONFLICT (seat_id, rule, starts_at, team_id)
+    DO UPDATE SET used_nanousd = b.used_nanousd + EXCLUDED.used_nanousd
 """
 
 HOLD = """

@@ -22,8 +22,10 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playw
 from pytest_django import DjangoDbBlocker
 
 from quota.api.gateway.base import GatewayView
+from tests.helpers import citus
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import chromium
+from tests.helpers.copied_calls import read_copies
 from tests.helpers.databases import (
     copy_role_settings,
     empty_tables_quickly,
@@ -89,25 +91,32 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """The test database is a copy: migrating takes seconds in every process, copying a moment."""
-    if settings.EMBEDDED_DATABASE:
+    if settings.EMBEDDED_DATABASE or citus.is_named():
         with django_db_blocker.unblock():
             connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """The test database. At the end every connection to it is closed, so that it can be dropped."""
     with django_db_blocker.unblock():
         if template := connection.settings_dict["TEST"].get("TEMPLATE"):
             copy_role_settings(template)
         else:
             wait_for_no_disk()
+        if citus.is_named():
+            citus.share_out_test_database()
+            read_copies()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        if citus.is_named() and not request.config.getvalue("reuse_db"):
+            citus.drop_on_workers()
 
 
 @pytest.fixture(autouse=True)

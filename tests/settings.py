@@ -11,6 +11,10 @@ from tokenplan.runtime.queues import QUEUES
 # Before the product's settings are read. Never the data of `make run`, whatever DATA says.
 os.environ["DATA"] = environment.text("TEST_DATA", str(folders.ROOT / "var" / "test"))
 
+# The coordinator of a Citus cluster: then the test database is there, and shared out over its servers.
+if CITUS_URL := environment.text("CITUS_URL"):
+    os.environ["DATABASE_URL"] = CITUS_URL
+
 # Tests talk to a local Stripe; to an account only where TEST_STRIPE_SECRET_KEY asks for it.
 os.environ.pop("STRIPE_SECRET_KEY", None)
 

@@ -42,26 +42,30 @@ _GIVEN = _LOT.format(
     source="quote_literal('invite ' || i.stripe_id)",
 )
 
-_PURCHASES = f"""
+# Read first, and apart from all else: on a cluster lots are on other servers.
+_G = """
+WITH g AS MATERIALIZED (SELECT id, team_id, account, amount_nanousd, source FROM quota_creditgrant)"""
+
+_PURCHASES = f"""{_G}
 SELECT format('lot of purchase %s', p.id), {_BOUGHT}, {_FOUND}
-FROM billing_creditpurchase p JOIN quota_creditgrant g ON g.id = p.lot_id
+FROM billing_creditpurchase p JOIN g ON g.id = p.lot_id
 WHERE p.state = 'paid' AND {_BOUGHT} <> {_FOUND}
 ORDER BY p.id
 """  # noqa: S608  (its parts are constants of ours)
 
 # A voucher is the inviter's own, in the Default Team.
-_VOUCHERS = f"""
+_VOUCHERS = f"""{_G}
 SELECT format('lot of the voucher for invoice %s', i.stripe_id), {_GIVEN}, {_FOUND}
 FROM billing_invitevoucher v JOIN billing_invoice i ON i.id = v.invoice_id
-    JOIN quota_creditgrant g ON g.id = v.lot_id
+    JOIN g ON g.id = v.lot_id
     JOIN billing_invitee e ON e.user_id = v.invitee_id JOIN teams_team t ON t.default_for_id = e.inviter_id
 WHERE {_GIVEN} <> {_FOUND}
 ORDER BY i.id
 """  # noqa: S608
 
-_LOTS = f"""
-SELECT format('source of %s', {names.lot("g.id")}), 'something that was paid', quote_literal(g.source)
-FROM quota_creditgrant g
+_LOTS = f"""{_G}
+SELECT format('source of %s', {names.lot("g.id", among="g")}), 'something that was paid', quote_literal(g.source)
+FROM g
 WHERE (g.source LIKE 'purchase:%' AND NOT EXISTS (
         SELECT 1 FROM billing_creditpurchase p WHERE p.lot_id = g.id AND p.state = 'paid'
     ))

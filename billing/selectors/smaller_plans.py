@@ -81,10 +81,9 @@ def _seat(row: dict[str, Any], holder: Membership) -> OversizedSeat:
 # What was used at most of a limit, and how many windows of the present plan have ended.
 _USED = """
     SELECT c.*, ended.windows, greatest(
-            coalesce(ended.nanousd, 0), coalesce((
-                SELECT sum(u.used_nanousd) FROM quota_usagebucket u
-                WHERE u.seat_id = c.seat_id AND u.rule = c.rule_key
-                    AND u.starts_at > %(at)s - make_interval(secs => c.length_seconds)
+            coalesce(ended.nanousd, 0), coalesce(quota_used_in_buckets(
+                %(team)s, c.seat_id, c.rule_key,
+                %(at)s - make_interval(secs => c.length_seconds), 'infinity'
             ), 0)
         ) AS nanousd
     FROM compared c CROSS JOIN LATERAL (

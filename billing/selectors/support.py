@@ -12,7 +12,7 @@ from functools import cached_property
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 
 from billing.models import Invoice, Payment
 from billing.selectors.audit import Line, lines_of
@@ -27,6 +27,7 @@ from quota.models import (
     SeatRequest,
     UsageEvent,
 )
+from quota.selectors.asked_of_one_team import Calls, last_charge
 from quota.selectors.balance import account_balance
 from quota.selectors.kept import calls_kept_since
 from quota.selectors.roster import RosterRow, members_of, rows_of
@@ -93,9 +94,8 @@ class Person:
     @cached_property
     def memberships(self) -> list[Membership]:
         """All there ever were, those of now first, each with `last_call`."""
-        calls = UsageEvent.objects.filter(membership=OuterRef("pk"), is_undo=False).order_by("-occurred_at")
         mine = Membership.objects.filter(user=self.user).select_related("team", "user")
-        mine = mine.annotate(last_call=Subquery(calls.values("occurred_at")[:1]))
+        mine = mine.annotate(last_call=last_charge("pk", Calls.REPORTED))
         return sorted(mine, key=lambda row: (row.ended_at is not None, -row.joined_at.timestamp(), row.pk))
 
     @cached_property
@@ -170,7 +170,8 @@ class Person:
     @cached_property
     def owed(self) -> list[OwedUsage]:
         owed = OwedUsage.objects.unpaid().filter(membership__in=self.memberships)
-        return list(owed.select_related("team", "event").order_by("-left_nanousd", "pk")[:MOST])
+        owed = owed.select_related("team").prefetch_related("event")
+        return list(owed.order_by("-left_nanousd", "pk")[:MOST])
 
     @cached_property
     def _owned(self) -> list[int]:
@@ -260,8 +261,8 @@ class TeamFile:
 
     @cached_property
     def owed(self) -> list[OwedUsage]:
-        owed = OwedUsage.objects.for_team(self.team).unpaid().select_related("membership__user", "event")
-        return list(owed.order_by("-left_nanousd", "pk")[:MOST])
+        owed = OwedUsage.objects.for_team(self.team).unpaid().select_related("membership__user")
+        return list(owed.prefetch_related("event").order_by("-left_nanousd", "pk")[:MOST])
 
     @cached_property
     def requests(self) -> list[SeatRequest | CreditRequest]:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
-from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Model, Q, QuerySet
 
 from billing.models import (
     Change,
@@ -23,6 +23,7 @@ from billing.models import (
     Subscription,
 )
 from quota.models import RefusedCall, Reservation, UsageEvent
+from quota.selectors.asked_of_one_team import named_by_gateway
 from teams.keytext import ID_LENGTH
 from teams.models import ApiKeyText, PersonalAccessToken, Seat, SubscriptionKey, Team, User
 
@@ -174,18 +175,18 @@ def _uuid(text: str) -> UUID | None:
 
 def _by_request(text: str, may: May) -> Iterator[Hit]:
     """By the `request_id` of an authorize, or the id of an event that was reported: ids are unique in a Team,
-    so that each Team is asked, by its index. A call that was charged is found as its charge.
+    so that each Team is asked. A call that was charged is found as its charge.
     """
     if may(UsageEvent):
-        yield from _named(UsageEvent.objects.filter(pk__in=_in_each_team(UsageEvent, external_id=text)))
-    for hold in Reservation.objects.filter(pk__in=_in_each_team(Reservation, request_id=text)):
+        yield from _named(UsageEvent.objects.filter(pk__in=_in_each_team(text, of_event=True)))
+    for hold in Reservation.objects.filter(pk__in=_in_each_team(text, of_event=False)):
         charges = UsageEvent.objects.filter(reservation=hold, is_undo=False, corrects=None)[:MOST]
         yield from [Hit(charge, exact=True) for charge in charges if may(UsageEvent)] or [
             Hit(hold, exact=True)
         ]
 
 
-def _in_each_team(model: type[UsageEvent] | type[Reservation], **named: str) -> list[UUID]:
-    of_team = model._default_manager.filter(team=OuterRef("pk"), **named).order_by()
-    found = Team.objects.annotate(found=Subquery(of_team.values("pk")[:1])).exclude(found=None)
-    return list(found.values_list("found", flat=True)[:MOST])
+def _in_each_team(text: str, *, of_event: bool) -> list[UUID]:
+    """The ids of events, or of holds, that bear this id of a gateway in their Teams."""
+    found = Team.objects.annotate(named=named_by_gateway("pk", text, of_event=of_event)).exclude(named=None)
+    return list(found.values_list("named", flat=True)[:MOST])

@@ -106,10 +106,13 @@ class CreditGrantAdmin(VerbsAdmin[CreditGrant]):
 @admin.register(CreditLedgerEntry)
 class CreditLedgerEntryAdmin(ReadOnlyAdmin[CreditLedgerEntry]):
     list_display = ("at", "team", "account", "kind", "amount", "grant", "cause")
-    list_select_related = ("team", "grant__team")
+    list_select_related = ("team",)
     list_filter = ("account", "kind")
     search_fields = ("team__slug", "cause")
     ordering = ("-at", "-id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CreditLedgerEntry]:
+        return super().get_queryset(request).prefetch_related("grant__team")
 
     @admin.display(description=_("Amount"))
     def amount(self, entry: CreditLedgerEntry) -> str:

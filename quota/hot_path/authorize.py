@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from quota.errors import RequestIdReused, ReservationClosed
-from quota.hot_path.accounts import USABLE_BALANCE, USABLE_CREDITS, usable_in_account
+from quota.hot_path.accounts import usable_in_account
 from quota.hot_path.buckets import open_first_use_windows
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import plan_terms, windows_then
 from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.refusals import no_room
 from quota.hot_path.sql import Columns
@@ -72,7 +72,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime | Non
             return _repeated(state, prior_id, key_public_id, request.request_id, request_hash, at)
         hold = hold_for(request, request_hash, gateway=gateway, state=state, at=at)
         if _write(hold):
-            open_first_use_windows(state.seat_id, state.usage, at)
+            open_first_use_windows(state.team_id, state.seat_id, state.usage, at)
             return authorization_of(hold, key_public_id, state.team_slug)
         if prior := RequestId.objects.filter(team=state.team_id, request_id=request.request_id).first():
             return _repeated(state, prior.reservation_id, key_public_id, request.request_id, request_hash, at)
@@ -89,7 +89,7 @@ def _repeated(
     Raises RequestIdReused when it was another request, ReservationClosed when nothing is held for it any
     more. Of a hold that is no longer kept it is not known what was asked, but its lifetime is over.
     """
-    prior = Reservation.objects.select_related("plan").filter(pk=prior_id).first()
+    prior = Reservation.objects.filter(team=state.team_id, pk=prior_id).first()
     if prior is not None and prior.request_hash != request_hash:
         detail = _("The request_id %(request_id)r was used for another request")
         raise RequestIdReused(detail % {"request_id": request_id}, pointer="/request_id")
@@ -102,7 +102,7 @@ def _repeated(
         raise ReservationClosed(
             detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior_id, state=of_prior
         )
-    plan_code = prior.plan.code if prior.plan else None
+    plan_code = plan_terms(prior.plan_id).code if prior.plan_id else None
     windows = windows_then(prior.plan_id, prior.windows)
     return _authorization(prior, key_public_id, state.team_slug, plan_code, windows, repeated=True)
 
@@ -138,56 +138,24 @@ def _authorization(
     )
 
 
-_COLUMNS = Columns(Reservation)
-
-
-# The statement that holds the Credits part, or API balance, also locks and checks it. Each statement inside
-# of `quota_usable_credits` has a snapshot of its own, so the sum is never older than the lock. Without such a
-# part nothing of the Team is locked.
-_INSERT = f"""
-WITH used_key AS (
-    UPDATE teams_subscriptionkey SET last_used_at = %(at)s
-    WHERE id = %(key_id)s AND (last_used_at IS NULL OR last_used_at < %(last_used_before)s)
-), taken AS (
-    INSERT INTO quota_requestid (team_id, request_id, reservation_id)
-    SELECT %(team_id)s, %(request_id)s, %(id)s::uuid
-    WHERE CASE WHEN %(credits_needed)s = 0 THEN true ELSE {USABLE_CREDITS} >= %(credits_needed)s END
-    ON CONFLICT (team_id, request_id) DO NOTHING
-    RETURNING reservation_id
-)
-INSERT INTO quota_reservation ({_COLUMNS.names})
-SELECT {_COLUMNS.placeholders} FROM taken
-RETURNING id
-"""  # noqa: S608  (its parts are constants of ours)
-
-
-# The same statement, with the text of an API key and the API balance.
-_INSERT_OF_API_KEY = (
-    _INSERT.replace("teams_subscriptionkey", "teams_apikeytext")
-    .replace("WHERE id = %(key_id)s", "WHERE id = %(api_text_id)s")
-    .replace(USABLE_CREDITS, USABLE_BALANCE)
-)
+_HOLD = Columns(Reservation)
+# What holds the Credits part, or API balance, also locks and checks it, in one round trip.
+_WRITE = "SELECT quota_write_hold(%(row)s::json, %(credits_needed)s, %(last_used_before)s, %(lock)s)"
 
 
 def _write(hold: NewHold) -> bool:
     """Whether it was written. It is not when Credits, or API balance, are missing, or when another connection
     was first with this request_id.
     """
-    reservation, at = hold.reservation, hold.reservation.created_at
     with connection.cursor() as cursor:
         cursor.execute(
-            _INSERT_OF_API_KEY if reservation.api_key_id else _INSERT,
+            _WRITE,
             {
-                **_COLUMNS.values(reservation),
+                "row": _HOLD.json_of(hold.reservation),
                 "credits_needed": hold.credits_needed,
-                "capped": True,
-                "last_used_before": at - LAST_USED_RESOLUTION,
-                "at": at,
-                "seated": reservation.seat_id is not None,
-                "occurred_at": at,
-                "lots_at": at,
-                "except_id": None,
+                "last_used_before": hold.reservation.created_at - LAST_USED_RESOLUTION,
                 "lock": True,
             },
         )
-        return cursor.fetchone() is not None
+        written: bool = cursor.fetchone()[0]
+        return written

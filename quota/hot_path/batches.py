@@ -65,7 +65,7 @@ _WRITE_CHARGES = """
 SELECT quota_write_charges(
     %(rows)s::json, %(at)s,
     %(ids)s, %(drawn_quota)s::bigint[], %(drawn_credits)s::bigint[], %(becomes)s::text[],
-    %(seats)s::bigint[], %(rules)s::text[], %(starts)s::timestamptz[], %(used)s::bigint[]
+    %(teams)s::bigint[], %(seats)s::bigint[], %(rules)s::text[], %(starts)s::timestamptz[], %(used)s::bigint[]
 )
 """
 
@@ -77,11 +77,11 @@ def write_charges(charged: Sequence[Charging], at: datetime) -> None:
     Raises IntegrityError where another connection was first with one of the ids. Events are written in the
     order of theirs, so that no two batches wait for each other.
     """
-    sums: dict[tuple[int | None, str, datetime], int] = {}
+    sums: dict[tuple[int, int | None, str, datetime], int] = {}
     holds: dict[UUID, tuple[int, int, str]] = {}
     for charging in charged:
         for rule, start in charging.starts.items():
-            bucket = charging.event.seat_id, rule, start
+            bucket = charging.event.team_id, charging.event.seat_id, rule, start
             # The windows cover all of what is charged in a batch: there is no overrun.
             sums[bucket] = sums.get(bucket, 0) + charging.event.from_quota_nanousd
         if (id := charging.event.reservation_id) is not None:
@@ -97,9 +97,10 @@ def write_charges(charged: Sequence[Charging], at: datetime) -> None:
             "drawn_quota": [quota for quota, _, _ in holds.values()],
             "drawn_credits": [credits for _, credits, _ in holds.values()],
             "becomes": [becomes for _, _, becomes in holds.values()],
-            "seats": [seat_id for seat_id, _, _ in sums],
-            "rules": [rule for _, rule, _ in sums],
-            "starts": [start for _, _, start in sums],
+            "teams": [team_id for team_id, _, _, _ in sums],
+            "seats": [seat_id for _, seat_id, _, _ in sums],
+            "rules": [rule for _, _, rule, _ in sums],
+            "starts": [start for _, _, _, start in sums],
             "used": [*sums.values()],
             "rows": _EVENT.json(events),
         },

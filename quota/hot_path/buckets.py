@@ -13,6 +13,7 @@ from django.db.models import F
 from quota.hot_path.state import SeatUsage
 from quota.models import KeptCalls, Reservation, UsageBucket, UsageEvent
 from quota.windows import Bucket, Policy, Rule, first_use_buckets
+from teams.models import Seat
 
 
 def sum_into_buckets(rule: Rule, usage: Sequence[tuple[datetime, int]]) -> list[Bucket]:
@@ -26,18 +27,18 @@ def sum_into_buckets(rule: Rule, usage: Sequence[tuple[datetime, int]]) -> list[
     return [Bucket(start, used) for start, used in sorted(sums.items())]
 
 
-def rebuild_buckets(*, seat_id: int, rule: Rule) -> None:
+def rebuild_buckets(*, seat: Seat, rule: Rule) -> None:
     """Write the seat's buckets of a rule that is new to it from all of its events, and open the windows that
     its calls under way are in.
     """
-    buckets = sum_into_buckets(rule, _usage_of(seat_id))
+    buckets = sum_into_buckets(rule, _usage_of(seat))
     if rule.policy is Policy.FIRST_USE:
-        held = Reservation.objects.filter(seat_id=seat_id, state=Reservation.State.HELD)
+        held = Reservation.objects.filter(team=seat.team_id, seat=seat, state=Reservation.State.HELD)
         for moment in held.order_by("created_at").values_list("created_at", flat=True):
             buckets.append(Bucket(rule.bucket_start(moment, buckets), 0))
-    UsageBucket.objects.filter(seat_id=seat_id, rule=rule.key).delete()
+    UsageBucket.objects.filter(team=seat.team_id, seat=seat, rule=rule.key).delete()
     UsageBucket.objects.bulk_create(
-        UsageBucket(seat_id=seat_id, rule=rule.key, starts_at=start, used_nanousd=used)
+        UsageBucket(team_id=seat.team_id, seat=seat, rule=rule.key, starts_at=start, used_nanousd=used)
         # Of those with one start only the first has usage.
         for start, used in {bucket.starts_at: bucket.used for bucket in reversed(buckets)}.items()
     )
@@ -52,24 +53,24 @@ def first_use_starts(usage: SeatUsage, moment: datetime) -> dict[str, datetime]:
     }
 
 
-def open_first_use_windows(seat_id: int | None, usage: SeatUsage, moment: datetime) -> None:
+def open_first_use_windows(team_id: int, seat_id: int | None, usage: SeatUsage, moment: datetime) -> None:
     """A call under way has opened its windows, and they stay where they are whatever becomes of it. Without
     a seat there are none.
     """
     UsageBucket.objects.bulk_create(
         [
-            UsageBucket(seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)  # type: ignore[misc]
+            UsageBucket(team_id=team_id, seat_id=seat_id, rule=rule_key, starts_at=start, used_nanousd=0)  # type: ignore[misc]
             for rule_key, start in first_use_starts(usage, moment).items()
         ],
         ignore_conflicts=True,
     )
 
 
-def _usage_of(seat_id: int) -> list[tuple[datetime, int]]:
+def _usage_of(seat: Seat) -> list[tuple[datetime, int]]:
     """When and how many nano-dollars of the seat's windows each event used, overrun included."""
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
     kept = KeptCalls.objects.first()
-    events = UsageEvent.objects.filter(seat_id=seat_id).annotate(in_window=in_window)
+    events = UsageEvent.objects.filter(team=seat.team_id, seat=seat).annotate(in_window=in_window)
     if kept:
         # What corrects a charge that was dropped would take back what is not there.
         events = events.exclude(corrects_id__lt=kept.events_from)

@@ -273,39 +273,19 @@ def lots_of(payer: Payer, at: datetime) -> CreditGrantQuerySet:
     return CreditGrant.objects.filter(team_id=payer.team_id).of_account(payer.account).live(at)
 
 
-_COLUMNS = Columns(UsageEvent)
-
-# One statement, and one round trip, for the event, its reservation and its buckets.
-_WRITE = f"""
-WITH drawn AS (
-    UPDATE quota_reservation SET
-        left_quota_nanousd = left_quota_nanousd - %(drawn_quota)s,
-        left_credits_nanousd = left_credits_nanousd - %(drawn_credits_nanousd)s,
-        left_balance_nanousd = left_balance_nanousd - %(drawn_balance_nanousd)s,
-        state = CASE %(becomes)s WHEN '' THEN state ELSE %(becomes)s END,
-        windows = CASE %(becomes)s WHEN '' THEN windows ELSE '{{}}' END,
-        closed_at = CASE %(becomes)s WHEN '' THEN closed_at ELSE %(recorded_at)s END,
-        expired = expired AND %(becomes)s = ''
-    WHERE id = %(reservation_id)s
-), summed AS (
-    INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd)
-    SELECT %(seat_id)s, rule, starts_at, %(from_quota_nanousd)s + %(overrun_nanousd)s
-    FROM unnest(%(rules)s::text[], %(starts)s::timestamptz[]) AS bucket (rule, starts_at)
-    ON CONFLICT (seat_id, rule, starts_at)
-    DO UPDATE SET used_nanousd = quota_usagebucket.used_nanousd + EXCLUDED.used_nanousd
-), named AS (
-    INSERT INTO quota_eventid (team_id, external_id, event_id)
-    SELECT %(team_id)s, %(external_id)s, %(id)s::uuid WHERE %(external_id)s IS NOT NULL
-)
-INSERT INTO quota_usageevent ({_COLUMNS.names}) VALUES ({_COLUMNS.placeholders})
-"""  # noqa: S608  (its parts are constants of ours)
+_EVENT = Columns(UsageEvent)
+# One round trip for the event, its hold and its buckets.
+_WRITE = """SELECT quota_write_charge(
+    %(row)s::json, %(drawn_quota)s, %(drawn_credits_nanousd)s, %(drawn_balance_nanousd)s, %(becomes)s,
+    %(rules)s::text[], %(starts)s::timestamptz[]
+)"""
 
 
 def _write(charging: Charging) -> None:
     starts = charging.starts
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, {**_COLUMNS.values(charging.event), **buckets, **charging.of_hold})
+        cursor.execute(_WRITE, {"row": _EVENT.json_of(charging.event), **buckets, **charging.of_hold})
 
 
 def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:
@@ -314,7 +294,7 @@ def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) 
     """
     lots = lots_of(payer, lots_at).values_list("id", "remaining_nanousd")
     for part in draw(amount, list(lots)):
-        CreditGrant.objects.filter(pk=part.grant_id).update(
+        CreditGrant.objects.filter(team=event.team_id, pk=part.grant_id).update(
             remaining_nanousd=F("remaining_nanousd") - part.nanousd
         )
         CreditLedgerEntry.objects.create(
@@ -330,10 +310,10 @@ def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) 
         )
     month = event.occurred_at.date().replace(day=1)
     if payer.api_key_id is None:
-        of_member = {"membership_id": event.membership_id, "month": month}
+        of_member = {"team_id": event.team_id, "membership_id": event.membership_id, "month": month}
         CreditMonth.objects.bulk_create([CreditMonth(**of_member, used_nanousd=0)], ignore_conflicts=True)
         CreditMonth.objects.filter(**of_member).update(used_nanousd=F("used_nanousd") + amount)
     else:
-        of_key = {"api_key_id": payer.api_key_id, "month": month}
+        of_key = {"team_id": event.team_id, "api_key_id": payer.api_key_id, "month": month}
         ApiKeyMonth.objects.bulk_create([ApiKeyMonth(**of_key, used_nanousd=0)], ignore_conflicts=True)
         ApiKeyMonth.objects.filter(**of_key).update(used_nanousd=F("used_nanousd") + amount)

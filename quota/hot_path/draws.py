@@ -108,7 +108,7 @@ def draw_from(
         _check_repeat(prior, report, _model(locked, report), digest_of(report))
         if closes and locked.state == Reservation.State.HELD:
             settled = {"state": Reservation.State.SETTLED, "closed_at": at}
-            Reservation.objects.filter(pk=locked.id).update(**settled)
+            Reservation.objects.filter(team=locked.team_id, pk=locked.id).update(**settled)
             return Drawn(prior, is_new=False, state=Reservation.State.SETTLED)
         return Drawn(prior, is_new=False, state=_state(locked))
     if replayed_from is None:
@@ -231,7 +231,7 @@ def _prior(locked: ReservationState, report: Report) -> UsageEvent | None:
     """
     if not report.draw_id and locked.state != Reservation.State.SETTLED:
         return None
-    return UsageEvent.objects.of_holds(locked.id).filter(draw_id=report.draw_id).first()
+    return UsageEvent.objects.of_holds(locked.id).filter(team=locked.team_id, draw_id=report.draw_id).first()
 
 
 def _check_repeat(prior: UsageEvent, report: Report, model: str, digest: UUID) -> None:

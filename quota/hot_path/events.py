@@ -194,7 +194,7 @@ def _seen_before(team_id: int, event: ReportedEvent, digest: UUID, at: datetime,
             raise MomentOutOfRange(pointer="/occurred_at")
         return False
     # What is no longer kept cannot be compared.
-    prior = UsageEvent.objects.filter(pk=recorded.event_id).first()
+    prior = UsageEvent.objects.filter(team=team_id, pk=recorded.event_id).first()
     if prior is not None and (prior.usage_hash, prior.reservation_id) != (digest, event.reservation_id):
         detail = _("The event id %(id)r was used for another event")
         raise EventIdReused(detail % {"id": event.id}, pointer="/id")

@@ -52,7 +52,7 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime | None = 
     nanousd = _wanted(locked, extension)
     if not (locked.key_works and locked.seat_works) and (locked.is_lease or nanousd is not None):
         raise KeyInvalid
-    row = Reservation.objects.get(pk=reservation_id)
+    row = Reservation.objects.get(team=locked.team_id, pk=reservation_id)
     if extension.lifetime_seconds is not None:
         # The limits are those of the gateway that authorized the hold.
         gateway = Gateway.objects.get(pk=locked.gateway_id)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from quota import servers
 from quota.hot_path.batches import (
     LEFT,
     REPEATED,
@@ -50,7 +51,7 @@ def record_gathered(
 ) -> list[UsageEvent | NotHere]:
     """What became of each, in their order, written in the caller's transaction."""
     keys = _keys_of(events, at)
-    if not keys:
+    if not keys or servers.are_many():
         return [LEFT] * len(events)
     chosen = [events[number] for number in keys]
     rows = fetch_all(

@@ -18,6 +18,7 @@ from quota.hot_path.draws import TAKEN_FOR
 from quota.hot_path.hashes import hash_of
 from quota.hot_path.refusals import check_agents
 from quota.hot_path.state import CallState
+from quota.ids import new_id_of
 from quota.models import Gateway, Reservation
 from quota.models.gateways import SHORTEST_LIFETIME_SECONDS
 from quota.pricing import Card, estimated, not_on_the_card
@@ -82,6 +83,7 @@ def hold_for(
     expires_at = at + lifetime
     windows = state.usage.windows(plan.limits, at, Hold(at, parts.from_quota)) if plan else []
     reservation = Reservation(
+        id=new_id_of(state.team_id),
         gateway_id=gateway.pk,
         request_id=request.request_id,
         request_hash=request_hash,

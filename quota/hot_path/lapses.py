@@ -53,7 +53,7 @@ def charge_at_end(locked: ReservationState, *, at: datetime, instead_of: UsageEv
         modality = found.modality if found else ""
         price = Charge(held.quota + held.credits, locked.rate_card_id, call.model, modality)
         record_charge(call=call, price=price, seat_usage=locked.usage, held=held, at=at)
-    Reservation.objects.filter(pk=locked.id).update(
+    Reservation.objects.filter(team=locked.team_id, pk=locked.id).update(
         state=Reservation.State.RELEASED, expired=True, closed_at=F("charges_at")
     )
 
@@ -73,7 +73,7 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
         return locked, None
     lock_credits(Team.objects.get(pk=locked.team_id))
     undo_charge(charged, at=at, by=None)
-    reservation = Reservation.objects.get(pk=locked.id)
+    reservation = Reservation.objects.get(team=locked.team_id, pk=locked.id)
     reservation.state, reservation.expired, reservation.closed_at = Reservation.State.HELD, False, None
     # An operator may have charged more than was left of the hold.
     own = _charges_of_its_end(locked).latest("recorded_at")
@@ -86,12 +86,13 @@ def reopen(locked: ReservationState, *, at: datetime) -> tuple[ReservationState,
 
 def _charges_of_its_end(locked: ReservationState) -> QuerySet[UsageEvent]:
     """Those that were made here, whatever has become of them: they alone have no usage."""
-    return UsageEvent.objects.of_holds(locked.id).filter(usage={}, is_undo=False)
+    return UsageEvent.objects.of_holds(locked.id).filter(team=locked.team_id, usage={}, is_undo=False)
 
 
 def _charge_that_stands(locked: ReservationState) -> UsageEvent | None:
     """The charge of the hold's end, or what has taken its place; None if it was undone and nothing has."""
-    event = UsageEvent.objects.of_holds(locked.id).filter(draw_id=AT_THE_END).first()
-    while event is not None and UsageEvent.objects.filter(corrects=event).exists():
-        event = UsageEvent.objects.filter(corrects=event, is_undo=False).first()
+    event = UsageEvent.objects.of_holds(locked.id).filter(team=locked.team_id, draw_id=AT_THE_END).first()
+    of_team = UsageEvent.objects.filter(team=locked.team_id)
+    while event is not None and of_team.filter(corrects=event).exists():
+        event = of_team.filter(corrects=event, is_undo=False).first()
     return event

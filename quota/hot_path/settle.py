@@ -53,7 +53,7 @@ def release(*, reservation_id: UUID, at: datetime | None = None) -> Reservation:
     if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled(_("The reservation is settled and cannot be released"))
     reopen(locked, at=locked.at)
-    reservation = Reservation.objects.get(pk=reservation_id)
+    reservation = Reservation.objects.get(team=locked.team_id, pk=reservation_id)
     if reservation.state == Reservation.State.HELD or reservation.expired:
         reservation.state, reservation.expired = Reservation.State.RELEASED, False
         reservation.closed_at = reservation.closed_at or locked.at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 from django.db import connection
-from django.db.models import JSONField, Model
+from django.db.models import Model
 from psycopg.rows import dict_row
 
 
@@ -55,24 +54,18 @@ def database_clock() -> datetime:
 
 
 class Columns:
-    """All columns of a model, for an INSERT that does more than Django's own."""
+    """All columns of a model, for database functions that write rows."""
 
     def __init__(self, model: type[Model]) -> None:
-        fields = model._meta.concrete_fields
-        self._all = [field.attname for field in fields]
-        self._json = {field.attname for field in fields if isinstance(field, JSONField)}
-        self.names = ", ".join(self._all)
-        self.placeholders = ", ".join(
-            f"%({name})s{'::jsonb' if name in self._json else ''}" for name in self._all
-        )
-
-    def values(self, row: Model) -> dict[str, Any]:
-        """What the placeholders stand for."""
-        return {
-            name: json.dumps(getattr(row, name)) if name in self._json else getattr(row, name)
-            for name in self._all
-        }
+        self._all = [field.attname for field in model._meta.concrete_fields]
 
     def json(self, rows: Sequence[Model]) -> str:
         """The rows as a JSON array, for `json_populate_recordset`."""
-        return orjson.dumps([{name: getattr(row, name) for name in self._all} for row in rows]).decode()
+        return orjson.dumps([self._values(row) for row in rows]).decode()
+
+    def json_of(self, row: Model) -> str:
+        """The row as a JSON object, for `json_populate_record`."""
+        return orjson.dumps(self._values(row)).decode()
+
+    def _values(self, row: Model) -> dict[str, Any]:
+        return {name: getattr(row, name) for name in self._all}

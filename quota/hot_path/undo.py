@@ -78,30 +78,32 @@ def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
             if named
             else rule.bucket_start(event.occurred_at, usage.buckets.get(rule.key, ()))
         )
-        UsageBucket.objects.filter(seat_id=event.seat_id, rule=rule.key, starts_at=start).update(
-            used_nanousd=F("used_nanousd") - in_window
-        )
+        UsageBucket.objects.filter(
+            team=event.team_id, seat=event.seat_id, rule=rule.key, starts_at=start
+        ).update(used_nanousd=F("used_nanousd") - in_window)
 
 
 def _give_back(event: UsageEvent, undo: UsageEvent, at: datetime, by: User | None) -> None:
-    for use in CreditLedgerEntry.objects.filter(event=event):
-        lot = CreditGrant.objects.get(pk=use.grant_id)
+    for use in CreditLedgerEntry.objects.filter(team=event.team_id, event=event):
+        lot = CreditGrant.objects.get(team=event.team_id, pk=use.grant_id)
         # An operator may have added to the lot meanwhile: it never holds more than it was granted.
         over = lot.remaining_nanousd - use.amount_nanousd - lot.amount_nanousd
         if over > 0:
             enter(lot, CreditLedgerEntry.Kind.ADJUSTMENT, -over, None, at=at, by=by)
         enter(lot, CreditLedgerEntry.Kind.CORRECTION, -use.amount_nanousd, undo, at=at, by=by)
     # What was paid of it is given back above; what was not need not be.
-    OwedUsage.objects.filter(event=event).update(
+    OwedUsage.objects.filter(team=event.team_id, event=event).update(
         waived_nanousd=F("waived_nanousd") + F("left_nanousd"), left_nanousd=0
     )
     payer = Payer(event.team_id, event.membership_id, event.api_key_id)
     month = event.occurred_at.date().replace(day=1)
     if payer.account is Account.CREDITS:
-        of_member = CreditMonth.objects.filter(membership=event.membership_id, month=month)
+        of_member = CreditMonth.objects.filter(
+            team=event.team_id, membership=event.membership_id, month=month
+        )
         of_member.update(used_nanousd=F("used_nanousd") - event.from_credits_nanousd)
     else:
-        of_key = ApiKeyMonth.objects.filter(api_key=event.api_key_id, month=month)
+        of_key = ApiKeyMonth.objects.filter(team=event.team_id, api_key=event.api_key_id, month=month)
         of_key.update(used_nanousd=F("used_nanousd") - event.from_balance_nanousd)
 
 
@@ -127,4 +129,6 @@ def enter(
         cause=CreditLedgerEntry.CORRECTED,
         at=at,
     )
-    CreditGrant.objects.filter(pk=lot.pk).update(remaining_nanousd=F("remaining_nanousd") + nanousd)
+    CreditGrant.objects.filter(team=lot.team_id, pk=lot.pk).update(
+        remaining_nanousd=F("remaining_nanousd") + nanousd
+    )

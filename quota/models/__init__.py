@@ -4,11 +4,9 @@ from quota.models.buckets import ClosedWindow, UsageBucket
 from quota.models.bulk_actions import BulkAction, BulkLine
 from quota.models.credits import (
     Account,
-    ApiKeyMonth,
     CreditAccess,
     CreditGrant,
     CreditLedgerEntry,
-    CreditMonth,
     OwedUsage,
     PastCreditAccess,
     PastTeamOverflow,
@@ -17,6 +15,7 @@ from quota.models.credits import (
 from quota.models.gateways import Gateway, GatewayCredential
 from quota.models.kept import EventId, KeptCalls, RequestId
 from quota.models.member_requests import CreditRequest, SeatRequest
+from quota.models.months import ApiKeyMonth, CreditMonth
 from quota.models.notice_settings import NoticeSettings
 from quota.models.plans import Entitlement, Plan, PlanLimit, RateCard, RateCardAlias, RateCardPrice
 from quota.models.progress import (

@@ -17,7 +17,12 @@ class UsageBucket(models.Model):
     window, or a whole window of the other policies.
     """
 
-    pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at")
+    # The seat leads to its Team, which is written here all the same, as in all that calls write: so Teams can
+    # be shared out over servers (`quota.services.distribution`).
+    pk = models.CompositePrimaryKey("seat_id", "rule", "starts_at", "team_id")
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     # No index of its own: the primary key begins with it. With two, the planner might pick the
     # one that reads all buckets of the seat.
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -13,9 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota import querysets
+from quota.models.of_team import OfTeam
 from quota.models.usage import UsageEvent
 from quota.money import credits_text, credits_words, usd_text
-from teams.models import ApiKey, Membership, Team, User
+from teams.models import Membership, Team, User
 
 
 class Account(models.TextChoices):
@@ -37,7 +38,7 @@ class Account(models.TextChoices):
         return gettext("%(amount)s Credits") % {"amount": credits_words(nanousd)}
 
 
-class CreditGrant(models.Model):
+class CreditGrant(OfTeam):
     """A lot of an account. `remaining_nanousd` equals the sum of its ledger entries and is never negative.
 
     Credits expire. Of the API balance, what was bought does not; a voucher does, and is drawn first.
@@ -105,7 +106,7 @@ class CreditGrant(models.Model):
         return Account(self.account).words(nanousd)
 
 
-class CreditLedgerEntry(models.Model):
+class CreditLedgerEntry(OfTeam):
     """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these."""
 
     class Kind(models.TextChoices):
@@ -177,7 +178,7 @@ class CreditLedgerEntry(models.Model):
         return f"{self.kind} {self.amount_nanousd}"
 
 
-class TeamCredits(models.Model):
+class TeamCredits(OfTeam):
     """A Team's rules for its Credits and its API balance: may usage beyond a seat's quota fall to Credits,
     and when to warn. Who changes a lot of either account has locked this row.
     """
@@ -314,46 +315,7 @@ class PastTeamOverflow(models.Model):
         return f"{self.team} until {self.until}: overflow {self.overflow}"
 
 
-class CreditMonth(models.Model):
-    """The sum of the Credits a member used in a calendar month (UTC).
-
-    Kept with the ledger, for the month cap.
-    """
-
-    pk = models.CompositePrimaryKey("membership_id", "month")
-    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
-    month = models.DateField(help_text=_("Its first day."))
-    used_nanousd = models.BigIntegerField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(used_nanousd__gte=0), name="a_month_is_not_negative")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.membership} {self.month:%Y-%m}"
-
-
-class ApiKeyMonth(models.Model):
-    """What calls with an API key used in a calendar month (UTC). Kept with the ledger, for the key's cap."""
-
-    pk = models.CompositePrimaryKey("api_key_id", "month")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="months", db_index=False)
-    month = models.DateField(help_text=_("Its first day."))
-    used_nanousd = models.BigIntegerField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(used_nanousd__gte=0), name="a_month_of_an_api_key_is_not_negative"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.api_key} {self.month:%Y-%m}"
-
-
-class OwedUsage(models.Model):
+class OwedUsage(OfTeam):
     """What a call without a seat used beyond all that covered it. The Team's next lot of the account pays it
     first, or an operator waives it. Until nothing is left of it, these keys are refused: its member's where
     Credits were to pay, every API key of the Team where its balance was.

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from quota import querysets
 from quota.ids import new_id
 from quota.models.gateways import Gateway
+from quota.models.of_team import OfTeam
 from quota.models.plans import Plan, RateCard
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
 
@@ -20,7 +21,7 @@ LAPSED = "lapsed"
 KEPT_FOR_AT_MOST = timedelta(days=91)
 
 
-class Reservation(models.Model):
+class Reservation(OfTeam):
     """A hold: money set aside for a key, from which usage is drawn until it is closed. For one call of
     `model`, or a lease: for calls of any model.
 

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from quota import querysets
 from quota.ids import new_id
 from quota.models.gateways import Gateway
+from quota.models.of_team import OfTeam
 from quota.models.plans import Plan, RateCard
 from quota.models.reservations import Reservation
 from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, Team
@@ -30,7 +31,7 @@ from teams.models import ApiKey, ApiKeyText, Membership, Seat, SubscriptionKey, 
 OWN_DRAW = "\x1f"
 
 
-class UsageEvent(models.Model):
+class UsageEvent(OfTeam):
     """One charge, for good: append-only, by trigger. What a receipt shows."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -68,7 +68,8 @@ def _past(team: Team, first: datetime, lots: list[Lot], at: datetime) -> Iterato
     """From what is left now and what has changed since, day by day back."""
     today = _midnight(at)
     start = max(today - PAST + DAY, _midnight(first))
-    entries = CreditLedgerEntry.objects.for_team(team).credits().filter(at__gte=start, grant__frozen_at=None)
+    entries = CreditLedgerEntry.objects.for_team(team).credits().filter(at__gte=start)
+    entries = entries.filter(grant__team=team, grant__frozen_at=None)
     by_day = entries.annotate(day=TruncDay("at", tzinfo=UTC)).order_by().values_list("day")
     changes = dict(by_day.annotate(change=Sum("amount_nanousd")))
     left = sum(lot.left for lot in lots)

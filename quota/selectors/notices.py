@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
 from quota.models import Account, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.selectors.asked_of_one_team import left_in_lots
 from teams.models import Membership, Team
 
 
@@ -66,10 +67,8 @@ WHERE e.starts_at <= %(at)s AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
     AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
     AND (e.suspended_at IS NULL OR e.suspended_at > %(at)s)
     {watched}
-    AND l.limit_nanousd::numeric * %(percent)s <= 100 * (
-        SELECT sum(b.used_nanousd) FROM quota_usagebucket b
-        WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key
-            AND b.starts_at > %(at)s - make_interval(secs => l.length_seconds)
+    AND l.limit_nanousd::numeric * %(percent)s <= 100 * quota_used_in_buckets(
+        e.team_id, e.seat_id, l.rule_key, %(at)s - make_interval(secs => l.length_seconds), 'infinity'
     )
 ORDER BY e.seat_id, h.membership_id
 """
@@ -97,13 +96,12 @@ LIMITS = {Account.CREDITS: "low_balance_nanousd", Account.BALANCE: "low_api_bala
 
 def _low_in(account: Account, field: str, at: datetime) -> Iterator[LowPool]:
     lots = CreditGrant.objects.of_account(account)
-    live = lots.live(at).filter(team=OuterRef("pk"))
-    sums = live.order_by().values("team").annotate(total=Sum("remaining_nanousd")).values("total")
+    balance = left_in_lots("pk", account, at)
     usual: int = getattr(TeamCredits(), field)
     pools = (
         Team.objects.live()
         .filter(pk__in=lots.values("team"))
-        .annotate(balance=Coalesce(Subquery(sums), 0), threshold=Coalesce(f"credits__{field}", usual))
+        .annotate(balance=balance, threshold=Coalesce(f"credits__{field}", usual))
         .filter(balance__lt=F("threshold"))
         .order_by("pk")
     )

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Exists, Max, OuterRef, Subquery, When
+from django.db.models import Case, Exists, Max, OuterRef, When
 from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
-from quota.models import CreditAccess, CreditMonth, Entitlement, UsageEvent
-from quota.querysets import UsageEventQuerySet
+from quota.models import CreditAccess, CreditMonth, Entitlement
+from quota.selectors.asked_of_one_team import Calls, last_charge
 from quota.selectors.seat_use import idle_holdings, near_limit
 from quota.selectors.stopped import owing, without_seat
 from teams.models import Membership, Role, SeatHolding, SubscriptionKey, Team
 from teams.querysets import MembershipQuerySet
 
+# When a member was last charged for a call with the Subscription Key.
+_LAST_BY_KEY = last_charge("pk", Calls.WITH_THE_KEY)
 ORDER = {Role.OWNER.value: 0, Role.ADMIN.value: 1, Role.MEMBER.value: 2}
 
 
@@ -95,7 +97,7 @@ def _shown(members: MembershipQuerySet, team: Team, at: datetime, shown: str) ->
         case Shown.IDLE:
             members = members.filter(Exists(idle_holdings(team, at).filter(membership=OuterRef("pk"))))
         case Shown.UNUSED_KEY:
-            members = members.filter(~Exists(used), ~Exists(_charged()))
+            members = members.filter(~Exists(used)).alias(last=_LAST_BY_KEY).filter(last=None)
     return members
 
 
@@ -137,10 +139,5 @@ def _used_at(members: Sequence[Membership]) -> dict[int, datetime]:
     found = dict(texts.order_by().values_list("membership").annotate(Max("last_used_at")))
     # Usage that was reported in bulk leaves no mark on the key.
     unmarked = Membership.objects.filter(pk__in=[row.pk for row in members if row.pk not in found])
-    last = Subquery(_charged().order_by("-occurred_at").values("occurred_at")[:1])
-    return found | dict(unmarked.annotate(last=last).exclude(last=None).values_list("pk", "last"))
-
-
-def _charged() -> UsageEventQuerySet:
-    """What a member, of an outer query, was charged for by the Subscription Key."""
-    return UsageEvent.objects.filter(membership=OuterRef("pk"), api_key=None)
+    last = dict(unmarked.annotate(last=_LAST_BY_KEY).values_list("pk", "last"))
+    return found | {pk: moment for pk, moment in last.items() if moment}

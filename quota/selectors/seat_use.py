@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 
-from quota.models import CrowdedSeat, Entitlement, UsageEvent
+from quota.models import CrowdedSeat, Entitlement
 from quota.outlook import NEARLY_FULL
+from quota.selectors.asked_of_one_team import LONG_AGO, last_charge
 from quota.selectors.usage_bar import UsageBar, usage_bars
 from teams.models import SeatHolding, Team
 from teams.querysets import SeatHoldingQuerySet
@@ -42,7 +44,7 @@ def idle_holdings(team: Team, at: datetime) -> SeatHoldingQuerySet:
     earliest first.
     """
     since = at - IDLE_AFTER
-    used = UsageEvent.objects.filter(membership=OuterRef("membership"), occurred_at__gte=since)
     works = Entitlement.objects.filter(seat=OuterRef("seat")).working(at)
     held = SeatHolding.objects.for_team(team).at(at).filter(started_at__lte=since)
-    return held.filter(Exists(works), ~Exists(used)).order_by("started_at", "pk")
+    last = Coalesce(last_charge("membership_id"), LONG_AGO)
+    return held.filter(Exists(works)).alias(last=last).filter(last__lt=since).order_by("started_at", "pk")

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from django.db import models
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Subquery, Sum, Value
+from django.db.models import Exists, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.hot_path.state import SeatUsage, seat_usages
-from quota.models import Entitlement, UsageEvent
+from quota.models import Entitlement
 from quota.money import percent
+from quota.selectors.asked_of_one_team import used_while_held
 from quota.selectors.seat_use import idle_holdings, near_limit
 from quota.windows import Limit, QuotaWindow
 from teams.models import Membership, Seat, SeatHolding, Team
 from teams.querysets import SeatHoldingQuerySet, SeatQuerySet
-
-# Later than any usage: the end of a holding that has none.
-FOREVER = Value(datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,20 +224,5 @@ def holdings_of(member: Membership) -> list[HoldingUsage]:
 
 
 def _with_usage(holdings: SeatHoldingQuerySet) -> Iterable[Any]:  # the type of a row does not know `used`
-    used = (
-        UsageEvent.objects.filter(
-            seat=OuterRef("seat"),
-            membership=OuterRef("membership"),
-            occurred_at__gte=OuterRef("started_at"),
-            occurred_at__lt=Coalesce(OuterRef("ended_at"), FOREVER),
-        )
-        .order_by()
-        .values("seat")
-        .annotate(used=Sum(F("from_quota_nanousd") + F("overrun_nanousd")))
-        .values("used")
-    )
-    return (
-        holdings.select_related("seat", "membership__user")
-        .annotate(used=Coalesce(Subquery(used, output_field=BigIntegerField()), 0))
-        .order_by("-started_at", "-id")
-    )
+    of_both = holdings.select_related("seat", "membership__user")
+    return of_both.annotate(used=used_while_held()).order_by("-started_at", "-id")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Min, Q, Sum
 
 from quota.models import CreditAccess, CreditGrant, CreditRequest, SeatRequest, UsageEvent
+from quota.selectors.asked_of_one_team import Calls, last_charge
 from quota.selectors.usage_bar import UsageBar, usage_bars
 from teams.models import Membership
 from teams.permissions import Right, may
@@ -129,12 +130,9 @@ def _on_credits(members: list[Membership], at: datetime) -> dict[int, OnCredits]
     if not members:
         return {}
     calls = UsageEvent.objects.filter(corrects=None, api_key=None, occurred_at__lte=at)
-    by_quota = calls.filter(
-        membership=OuterRef("pk"), from_quota_nanousd__gt=0, from_credits_nanousd=0, overrun_nanousd=0
-    )
-    last = by_quota.order_by("-occurred_at").values("occurred_at")[:1]
     ids = [member.pk for member in members]
-    floors = Membership.objects.filter(pk__in=ids).annotate(last=Subquery(last)).values_list("pk", "last")
+    last = last_charge("pk", Calls.BY_QUOTA, until=at)
+    floors = Membership.objects.filter(pk__in=ids).annotate(last=last).values_list("pk", "last")
     later = Q()
     for pk, floor in floors:
         later |= Q(membership=pk, occurred_at__gt=max(floor or at - LONGEST, at - LONGEST))

@@ -20,8 +20,9 @@ MOST_REFUSED = 100
 def owing(team: Team) -> MembershipQuerySet:
     """The live members who used more than was paid for: until it is, each of their calls is refused."""
     # It is the person's: who left and came back owes the same.
-    owed = OwedUsage.objects.for_team(team).credits().unpaid().filter(membership__user=OuterRef("user"))
-    return Membership.objects.for_team(team).live().filter(Exists(owed)).order_by("pk")
+    owed = OwedUsage.objects.for_team(team).credits().unpaid().values("membership_id")
+    people = Membership.objects.for_team(team).filter(pk__in=owed).values("user")
+    return Membership.objects.for_team(team).live().filter(user__in=people).order_by("pk")
 
 
 def without_seat(team: Team, at: datetime) -> list[Membership]:

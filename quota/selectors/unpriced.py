@@ -21,10 +21,15 @@ class UnpricedMeter:
     event_id: UUID
 
 
+# The events first, and apart from prices: on a cluster they are on other servers.
 _UNPRICED = """
+WITH v AS MATERIALIZED (
+    SELECT id, rate_card_id, model, usage, recorded_at FROM quota_usageevent
+    WHERE unpriced AND NOT is_undo AND recorded_at > %s
+)
 SELECT DISTINCT ON (v.rate_card_id, v.model, u.meter) v.rate_card_id, v.model, u.meter, v.id
-FROM quota_usageevent v CROSS JOIN LATERAL jsonb_each_text(v.usage) AS u (meter, quantity)
-WHERE v.unpriced AND NOT v.is_undo AND v.recorded_at > %s AND u.quantity <> '0'
+FROM v CROSS JOIN LATERAL jsonb_each_text(v.usage) AS u (meter, quantity)
+WHERE u.quantity <> '0'
     AND NOT EXISTS (
         SELECT 1 FROM quota_ratecardprice p WHERE p.card_id = v.rate_card_id AND p.model = v.model
             AND (p.meter = u.meter OR p.meter = 'input_tokens' AND u.meter = ANY(%s))

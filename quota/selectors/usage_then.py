@@ -44,13 +44,9 @@ _USED = """
 SELECT asked.seat_id, asked.rule, used.starts_at, used.nanousd
 FROM unnest(%(seats)s::bigint[], %(rules)s::text[], %(widths)s::interval[], %(origins)s::timestamptz[],
     %(since)s::timestamptz[]) AS asked (seat_id, rule, width, origin, since)
-CROSS JOIN LATERAL (
-    SELECT coalesce((e.first_use_starts->>asked.rule)::timestamptz,
-            date_bin(asked.width, e.occurred_at, asked.origin)) AS starts_at,
-        sum(e.from_quota_nanousd + e.overrun_nanousd)::bigint AS nanousd
-    FROM quota_usageevent e
-    WHERE e.seat_id = asked.seat_id AND e.occurred_at >= asked.since AND e.recorded_at <= %(at)s
-    GROUP BY 1
+JOIN teams_seat s ON s.id = asked.seat_id
+CROSS JOIN LATERAL quota_used_then(
+    s.team_id, s.id, asked.rule, asked.width, asked.origin, asked.since, %(at)s
 ) used
 """
 

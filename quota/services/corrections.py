@@ -11,7 +11,7 @@ from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.undo import enter, undo_charge, usage_around
-from quota.models import Account, CreditLedgerEntry, RateCard, Reservation, UsageEvent
+from quota.models import Account, CreditGrant, CreditLedgerEntry, RateCard, Reservation, UsageEvent
 from quota.models.usage import OWN_DRAW
 from quota.pricing import charge
 from quota.services.lots import amount_details, grant_lot
@@ -50,11 +50,12 @@ def correct_charge(
     # A report of what lapsed undoes the charge of its end, too. An old hold may no longer be kept.
     hold = None
     if event.reservation_id is not None:
-        hold = Reservation.objects.select_for_update(no_key=True).filter(pk=event.reservation_id).first()
+        holds = Reservation.objects.filter(team=event.team_id, pk=event.reservation_id)
+        hold = holds.select_for_update(no_key=True).first()
     if event.seat_id is not None:
         Seat.objects.select_for_update(no_key=True).get(pk=event.seat_id)
     lock_credits(event.team)
-    if event.is_undo or UsageEvent.objects.filter(corrects=event, is_undo=True).exists():
+    if event.is_undo or UsageEvent.objects.filter(team=event.team_id, corrects=event, is_undo=True).exists():
         raise ChargeCorrected
     undo = undo_charge(event, at=at, by=by)
     _renew_what_expired(event, at, by)
@@ -78,10 +79,11 @@ def correct_charge(
 
 def _renew_what_expired(event: UsageEvent, at: datetime, by: User | None) -> None:
     """What came back to a lot that has expired since becomes a lot of 30 days."""
-    for use in CreditLedgerEntry.objects.filter(event=event).select_related("grant").order_by("pk"):
-        if not use.grant.is_over(at):
+    for use in CreditLedgerEntry.objects.filter(team=event.team_id, event=event).order_by("pk"):
+        lot = CreditGrant.objects.get(team=event.team_id, pk=use.grant_id)
+        if not lot.is_over(at):
             continue
-        enter(use.grant, CreditLedgerEntry.Kind.EXPIRY, use.amount_nanousd, None, at=at, by=by)
+        enter(lot, CreditLedgerEntry.Kind.EXPIRY, use.amount_nanousd, None, at=at, by=by)
         grant_lot(
             account=Account(use.account),
             team=event.team,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
+from quota import servers
 from quota.errors import CreditsNotEnough
 from quota.hot_path.locks import lock_credits, lock_lot
 from quota.models import (
@@ -141,9 +142,12 @@ def expire_lots(*, at: datetime) -> int:
     ).filter(Q(from_credits_nanousd__gt=0) | Q(from_balance_nanousd__gt=0))
     due = CreditGrant.objects.filter(~Exists(older), expires_at__lte=over, remaining_nanousd__gt=0)
     teams = set(due.values_list("team_id", flat=True))
-    locked = TeamCredits.objects.select_for_update(no_key=True).filter(team__in=teams).order_by("pk")
+    rows = TeamCredits.objects.select_for_update(no_key=True).order_by("pk")
+    # Rows of many servers cannot be locked by one statement.
+    for some in [[team] for team in sorted(teams)] if servers.are_many() else [teams]:
+        list(rows.filter(team__in=some))
     # Read again after the locks: a call may have drawn on the lots while they were waited for.
-    lots = due.filter(team__in=[row.pk for row in locked]).order_by("pk")
+    lots = due.filter(team__in=teams).order_by("pk")
     entries = [
         CreditLedgerEntry(
             account=lot.account,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -115,7 +114,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
         for term in due
     )
     for seat_id, rule in new_rules:
-        rebuild_buckets(seat_id=seat_id, rule=rule)
+        rebuild_buckets(seat=locked[seat_id], rule=rule)
     subjects: dict[str, Details] = {
         str(term.seat): {
             "seat": term.seat.pk,
@@ -133,15 +132,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
 
 def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
     """Window rules that are new to a seat which has been used already, by its id."""
-    ids = [term.seat.pk for term in terms]
-    used = set(
-        Seat.objects.filter(pk__in=ids)
-        .filter(
-            Exists(UsageEvent.objects.filter(seat_id=OuterRef("pk")))
-            | Exists(Reservation.objects.filter(seat_id=OuterRef("pk"), state=Reservation.State.HELD))
-        )
-        .values_list("pk", flat=True)
-    )
+    used = {term.seat.pk for term in terms if _is_used(term.seat)}
     known = set(
         Entitlement.objects.filter(seat__in=used).values_list("seat_id", "plan__limits__rule_key").distinct()
     )
@@ -152,6 +143,13 @@ def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
         for limit in term.plan.limits.all()
         if (term.seat.pk, limit.rule_key) not in known
     ]
+
+
+def _is_used(seat: Seat) -> bool:
+    """Whether it has usage, or something is held on it."""
+    of_seat = {"team": seat.team_id, "seat": seat}
+    held = Reservation.objects.filter(**of_seat, state=Reservation.State.HELD)
+    return held.exists() or UsageEvent.objects.filter(**of_seat).exists()
 
 
 @one_transaction()

@@ -92,10 +92,8 @@ _IS_CROWDED = """EXISTS (
     SELECT 1 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.limit_nanousd > 0
     WHERE e.seat_id = s.seat_id AND (e.ends_at IS NULL OR e.ends_at > %(at)s)
         AND (e.superseded_at IS NULL OR e.superseded_at > %(at)s)
-        AND l.limit_nanousd::numeric * %(percent)s <= 100 * (
-            SELECT sum(b.used_nanousd) FROM quota_usagebucket b
-            WHERE b.seat_id = e.seat_id AND b.rule = l.rule_key
-                AND b.starts_at > %(at)s - make_interval(secs => l.length_seconds)
+        AND l.limit_nanousd::numeric * %(percent)s <= 100 * quota_used_in_buckets(
+            e.team_id, e.seat_id, l.rule_key, %(at)s - make_interval(secs => l.length_seconds), 'infinity'
         )
 )"""
 _WATCH = f"""

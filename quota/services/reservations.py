@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import OperationalError
 from django.db.models import F
 
+from quota import servers
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Reservation
@@ -38,10 +39,15 @@ def expire_reservations(*, at: datetime) -> int:
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def _expire_some(at: datetime) -> int:
-    lapsed = Reservation.objects.lapsed(at).order_by("pk").select_for_update(skip_locked=True, no_key=True)
-    found = list(lapsed.values_list("pk", flat=True)[:RESERVATIONS_PER_TRANSACTION])
-    return Reservation.objects.filter(pk__in=found).update(
-        state=Reservation.State.RELEASED, expired=True, closed_at=F("holds_until")
+    lapsed = Reservation.objects.lapsed(at).order_by("pk")
+    # Rows of many servers cannot be locked by one statement. There a locked one is waited for, and what has
+    # become of it counts.
+    free = lapsed if servers.are_many() else lapsed.select_for_update(skip_locked=True, no_key=True)
+    found = list(free.values_list("pk", flat=True)[:RESERVATIONS_PER_TRANSACTION])
+    return (
+        Reservation.objects.lapsed(at)
+        .filter(pk__in=found)
+        .update(state=Reservation.State.RELEASED, expired=True, closed_at=F("holds_until"))
     )
 
 

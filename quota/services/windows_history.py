@@ -129,7 +129,7 @@ _OF_BUCKET = (
 # A first_use window may begin up to its length before or after a charge that counts in it.
 _NOTE_USAGE = f"""
 WITH news AS (
-    SELECT v.id, v.seat_id, v.occurred_at FROM quota_usageevent v
+    SELECT v.id, v.team_id, v.seat_id, v.occurred_at FROM quota_usageevent v
     WHERE v.id > %(after)s ORDER BY v.id LIMIT %(most)s
 ), rule AS (
     {_RULE} WHERE e.seat_id IN (SELECT n.seat_id FROM news n)
@@ -139,9 +139,9 @@ WITH news AS (
         CROSS JOIN LATERAL (
             SELECT date_bin(r.length, n.occurred_at, r.origin) AS starts_at WHERE r.policy <> 'first_use'
             UNION ALL
-            SELECT b.starts_at FROM quota_usagebucket b
-            WHERE r.policy = 'first_use' AND b.seat_id = r.seat_id AND b.rule = r.rule
-                AND b.starts_at > n.occurred_at - r.length AND b.starts_at < n.occurred_at + r.length
+            SELECT b FROM quota_starts_of_buckets(
+                n.team_id, r.seat_id, r.rule, n.occurred_at - r.length, n.occurred_at + r.length
+            ) b WHERE r.policy = 'first_use'
         ) w
     ON CONFLICT DO NOTHING
 )
@@ -184,10 +184,12 @@ WITH due AS (
     FROM quota_windowtoclose w WHERE w.ends_at <= %(at)s
     ORDER BY w.ends_at LIMIT %(most)s
 ), used AS (
-    SELECT d.seat_id, d.rule, d.starts_at, d.ends_at, sum(b.used_nanousd)::bigint AS nanousd
-    FROM due d JOIN quota_usagebucket b ON b.seat_id = d.seat_id AND b.rule = d.rule
-        AND b.starts_at >= d.starts_at AND b.starts_at < d.ends_at
-    GROUP BY 1, 2, 3, 4 HAVING sum(b.used_nanousd) > 0
+    SELECT d.seat_id, d.rule, d.starts_at, d.ends_at, b.nanousd::bigint
+    FROM due d JOIN teams_seat s ON s.id = d.seat_id
+        CROSS JOIN LATERAL quota_used_in_buckets(
+            s.team_id, d.seat_id, d.rule, d.starts_at - interval '1 microsecond', d.ends_at
+        ) AS b (nanousd)
+    WHERE b.nanousd > 0
 ), ended AS (
     SELECT u.*, terms.team_id, terms.name, terms.limit_nanousd
     FROM used u CROSS JOIN LATERAL (

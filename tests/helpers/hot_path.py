@@ -80,7 +80,9 @@ def asked_of_credits(work: Callable[[], object]) -> list[bool]:
     """Of each time that this work asks what the Credits or the API balance can pay, whether it locks them."""
     with CaptureQueriesContext(connection) as queries:
         work()
-    found = (re.search(r"quota_usable_\w+\(.*?(true|false)\s*\)", q["sql"], re.S) for q in queries)
+    found = (
+        re.search(r"quota_(?:usable_\w+|write_hold)\(.*?(true|false)\s*\)", q["sql"], re.S) for q in queries
+    )
     return [match[0].rstrip(") \n").endswith("true") for match in found if match]
 
 

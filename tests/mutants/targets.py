@@ -13,7 +13,7 @@ from tokenplan.runtime.folders import ROOT
 
 # With their constants that are statements of SQL.
 STATEMENTS: dict[str, tuple[str, ...]] = {
-    "quota.hot_path.authorize": ("_INSERT", "_INSERT_OF_API_KEY"),
+    "quota.hot_path.authorize": (),
     "quota.hot_path.holds": (),
     "quota.hot_path.gathered": (),
     "quota.hot_path.gathered_draws": (),
@@ -28,7 +28,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.lapses": (),
     "quota.hot_path.undo": (),
     "quota.hot_path.locks": (),
-    "quota.hot_path.charges": ("_WRITE",),
+    "quota.hot_path.charges": (),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
     "quota.hot_path.accounts": ("USABLE_CREDITS", "USABLE_BALANCE"),
@@ -43,9 +43,20 @@ MIGRATIONS = (
     "quota.migrations.0019_many_at_once",
     "quota.migrations.0020_usage_around_a_moment",
     "quota.migrations.0025_the_clock_after_the_locks",
+    "quota.migrations.0032_rows_name_their_team",
+    "quota.migrations.0033_one_team_at_a_time",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
-CALLING = ("state", "accounts", "gathered", "gathered_draws", "gathered_events", "batches")
+CALLING = (
+    "state",
+    "accounts",
+    "authorize",
+    "charges",
+    "gathered",
+    "gathered_draws",
+    "gathered_events",
+    "batches",
+)
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_seat_usages": (
@@ -59,6 +70,10 @@ CALLERS = {
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),
+    "quota_owes": ("state.locked_call_state",),
+    "quota_team_of_hold": ("state.locked_reservation_state",),
+    "quota_write_hold": ("authorize._write",),
+    "quota_write_charge": ("charges._write",),
     "quota_limit_batch": ("gathered._authorized",),
     "quota_gather_calls": ("gathered._authorized",),
     "quota_gather_holds": ("gathered_draws._drawn",),
@@ -76,7 +91,12 @@ def all_faults() -> list[Fault]:
     pure = [replace(fault, near=near) for module, near in PURE.items() for fault in faults_of_module(module)]
     lines = _calling_lines()
     made = functions_in_force(MIGRATIONS)
-    hot = [fault for migration in made for fault in faults_of_database(migration, made[migration], lines)]
+    # Those that only pages or partitions ask are not of the hot path.
+    of_calls = {
+        migration: {name: sql for name, sql in functions.items() if name in lines}
+        for migration, functions in made.items()
+    }
+    hot = [fault for migration in made for fault in faults_of_database(migration, of_calls[migration], lines)]
     hot += [fault for module, names in STATEMENTS.items() for fault in faults_of_module(module, names)]
     return [*(replace(fault, near=HOT_PATH) for fault in hot), *pure]
 

@@ -7,7 +7,7 @@ from uuid import RFC_4122, UUID
 
 import time_machine
 
-from quota.ids import earlier, first_id_at, new_id
+from quota.ids import earlier, first_id_at, new_id, new_id_of
 
 
 def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
@@ -17,6 +17,20 @@ def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
     assert len(ids) == 1000
     assert {id.int >> 80 for id in ids} == {int(at.timestamp() * 1000)}
     assert {(id.version, id.variant) for id in ids} == {(7, RFC_4122)}
+
+
+def test_an_id_of_a_team_carries_its_time_and_ends_with_the_number_of_the_team() -> None:
+    at = datetime(2026, 6, 3, 10, 2, 0, 123_000, tzinfo=UTC)
+    with time_machine.travel(at, tick=False):
+        ids = {new_id_of(0xABCDEF123) for _ in range(1000)}
+    assert len(ids) == 1000
+    assert {id.int >> 80 for id in ids} == {int(at.timestamp() * 1000)}
+    assert {(id.version, id.variant) for id in ids} == {(8, RFC_4122)}
+    assert {str(id)[-9:] for id in ids} == {"abcdef123"}
+
+
+def test_an_id_of_a_team_with_a_number_that_is_too_large_for_it_is_any_id() -> None:
+    assert (new_id_of(2**36 - 1).version, new_id_of(2**36).version) == (8, 7)
 
 
 def test_a_later_id_is_a_larger_one() -> None:

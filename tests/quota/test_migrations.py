@@ -1,10 +1,14 @@
-"""Migrations can be taken back."""
+"""Migrations can be taken back, and fill what they add from the rows that there are."""
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from quota.models import ApiKeyMonth, CreditMonth, UsageBucket
+from tests.helpers.factories import T0, make_api_key, make_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -22,20 +26,45 @@ def left(cursor: CursorWrapper) -> tuple[int, int]:
 
 def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
     """A migration names what it drops by the arguments; a changed argument must not be forgotten there.
-    The four of partitions stay: tables that were parted go forward alone.
+    Those of partitions, and the three of one Team each, stay: tables that were parted go forward alone.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        assert left(cursor) == (25, 1)
+        assert left(cursor) == (38, 1)
+        cursor.execute(import_module("quota.migrations.0034_asked_of_one_team").DROP)
+        assert left(cursor) == (31, 1)
+        names = import_module("quota.migrations.0032_rows_name_their_team")
+        cursor.execute(names.DROP + names.BEFORE)
+        assert left(cursor) == (28, 1)
         cursor.execute(import_module("quota.migrations.0020_usage_around_a_moment").DROP)
-        assert left(cursor) == (22, 1)
+        assert left(cursor) == (25, 1)
         cursor.execute(import_module("quota.migrations.0019_many_at_once").DROP)
-        assert left(cursor) == (15, 1)
+        assert left(cursor) == (18, 1)
         cursor.execute(import_module("quota.migrations.0015_usage_bars").DROP)
-        assert left(cursor) == (14, 1)
+        assert left(cursor) == (17, 1)
         cursor.execute(import_module("quota.migrations.0014_gathering").DROP)
-        assert left(cursor) == (12, 1)
+        assert left(cursor) == (15, 1)
         cursor.execute(import_module("quota.migrations.0006_pay_as_you_go").DROP)
-        assert left(cursor) == (9, 1)
+        assert left(cursor) == (12, 1)
         cursor.execute(import_module("quota.migrations.0003_states_of_calls").DROP)
-        assert left(cursor) == (4, 0)
+        assert left(cursor) == (7, 0)
         transaction.set_rollback(True)
+
+
+def test_rows_of_before_are_given_their_team_and_keep_what_they_say() -> None:
+    names = import_module("quota.migrations.0032_rows_name_their_team")
+    for scene in (make_scene(), make_scene()):
+        scene.desk.use(3)
+        month = {"team": scene.team, "month": T0.date().replace(day=1)}
+        CreditMonth.objects.create(**month, membership=scene.owner, used_nanousd=scene.team.pk)
+        ApiKeyMonth.objects.create(**month, api_key=make_api_key(scene.owner), used_nanousd=scene.team.pk)
+    before = rows_of_teams()
+    assert [len(rows) for rows in before] == [4, 2, 2]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(names.TABLES_BACK)
+        cursor.execute(names.TABLES)
+    assert rows_of_teams() == before
+
+
+def rows_of_teams() -> list[list[Any]]:
+    return [list(model.objects.order_by("pk").values()) for model in (UsageBucket, CreditMonth, ApiKeyMonth)]

@@ -116,7 +116,7 @@ def test_control_without_the_lots_lock_two_members_take_the_same_credits(
     scene = make_scene()
     give_credits(scene.team, 10 * PENNY)
     desks = [make_desk(make_member(scene.team, credits=True)) for _ in range(2)]
-    monkeypatch.setattr(authorize_module, "_INSERT", authorize_module._INSERT.replace("%(lock)s", "false"))
+    monkeypatch.setattr(authorize_module, "_WRITE", authorize_module._WRITE.replace("%(lock)s", "false"))
     meeting = threading.Barrier(2)
     results = at_once(*[held_open(desk, 6, meeting) for desk in desks])
     assert len(allowed(results)) == 2

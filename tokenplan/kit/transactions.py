@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -77,6 +78,8 @@ def streamed(rows: QuerySet[M, Row]) -> Generator[Row, None, None]:
         yield from rows._iterator(use_chunked_fetch=True, chunk_size=ROWS_AT_ONCE)  # type: ignore[attr-defined]
 
 
+# Of what another server of a cluster refuses only the words arrive: the name has the number of a part in it.
+_OF_ANOTHER_SERVER = re.compile(r'constraint "(\w+?)_\d{6,}"')
 _OF_ROLE = """
 SELECT split_part(one, '=', 1), split_part(one, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS one
 WHERE setrole = current_user::regrole AND setdatabase = (
@@ -129,4 +132,7 @@ def state_of(error: Exception) -> str:
 def broken_constraint(error: IntegrityError) -> str:
     """The name of the constraint, or "" where the database names none."""
     diagnosis = getattr(error.__cause__, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) or ""
+    if named := getattr(diagnosis, "constraint_name", None):
+        return str(named)
+    of_a_part = _OF_ANOTHER_SERVER.search(getattr(diagnosis, "message_primary", None) or "")
+    return of_a_part[1] if of_a_part else ""

@@ -37,8 +37,8 @@ def member(of: str) -> str:
     return _named(said, rows, of, "membership")
 
 
-def lot(of: str) -> str:
-    return _of_team("'lot ' || named.id", "quota_creditgrant", of, "lot")
+def lot(of: str, *, among: str = "quota_creditgrant") -> str:
+    return _of_team("'lot ' || named.id", among, of, "lot")
 
 
 def ledger_entry(of: str) -> str:

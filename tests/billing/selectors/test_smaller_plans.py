@@ -122,12 +122,16 @@ def test_what_is_used_now_counts_too() -> None:
     seat = bill.team.seats.get()
     two_weeks(seat)
     bucket = UsageBucket.objects.create(
-        seat=seat, rule=FIVE_HOURS.key, starts_at=NOW - timedelta(hours=4), used_nanousd=2 * USD
+        team=seat.team,
+        seat=seat,
+        rule=FIVE_HOURS.key,
+        starts_at=NOW - timedelta(hours=4),
+        used_nanousd=2 * USD,
     )
     assert found(bill) == [(1, 21, "plus")]
 
     UsageBucket.objects.create(
-        seat=seat, rule=FIVE_HOURS.key, starts_at=NOW - timedelta(hours=1), used_nanousd=USD
+        team=seat.team, seat=seat, rule=FIVE_HOURS.key, starts_at=NOW - timedelta(hours=1), used_nanousd=USD
     )
     assert found(bill) == []
     assert found(bill, bucket.starts_at + FIVE_HOURS.length) == [(1, 11, "plus")]

@@ -284,7 +284,9 @@ def test_a_cap_counts_what_its_own_key_used_and_holds_in_the_month(one: Caller) 
     capped, other = caller(one.key.membership, cap=10), caller(one.key.membership, cap=10)
     june, july = T0.replace(day=30, hour=23, minute=55), T0.replace(month=7, day=1, hour=0, minute=5)
     for key, month, used in ((capped, 6, 3), (capped, 7, 1), (other, 6, 9)):
-        ApiKeyMonth.objects.create(api_key=key.key, month=datetime(2026, month, 1), used_nanousd=used)
+        ApiKeyMonth.objects.create(
+            team_id=key.key.team_id, api_key=key.key, month=datetime(2026, month, 1), used_nanousd=used
+        )
     capped.ask(2, at=june)
     other.ask(1, at=june)
     assert (capped.usable(at=june), other.usable(at=june)) == (5, 0)
@@ -298,7 +300,9 @@ def test_a_cap_gives_no_more_than_there_is_and_never_less_than_nothing(one: Call
     grant = lot(one.key.team, 4)
     capped = caller(one.key.membership, cap=10)
     assert capped.usable() == 4
-    ApiKeyMonth.objects.create(api_key=capped.key, month=datetime(2026, 6, 1), used_nanousd=11)
+    ApiKeyMonth.objects.create(
+        team_id=capped.key.team_id, api_key=capped.key, month=datetime(2026, 6, 1), used_nanousd=11
+    )
     assert capped.usable() == 0
     one.ask(3)
     CreditGrant.objects.filter(pk=grant.pk).update(frozen_at=T0)

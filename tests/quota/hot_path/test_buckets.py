@@ -36,7 +36,9 @@ def kept(rule: Rule, seat: Seat) -> list[tuple[datetime, int]]:
 
 
 def bucket(seat: Seat, rule: Rule, start: datetime, used: int) -> None:
-    UsageBucket.objects.create(seat=seat, rule=rule.key, starts_at=start, used_nanousd=used)
+    UsageBucket.objects.create(
+        team_id=seat.team_id, seat=seat, rule=rule.key, starts_at=start, used_nanousd=used
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_the_buckets_of_a_new_rule_are_those_of_all_that_counts_in_the_seats_win
     scene.desk.use(1, at=TEN + 10 * MINUTE, model="nano")
     scene.desk.settle(scene.desk.ask(990, at=TEN + HOUR), 992, at=TEN + HOUR)  # one from Credits, one overrun
     scene.desk.settle(scene.desk.ask(0, at=TEN + 2 * HOUR), 0, at=TEN + 2 * HOUR)  # which counts nowhere
-    rebuild_buckets(seat_id=scene.seat.pk, rule=FIXED)
+    rebuild_buckets(seat=scene.seat, rule=FIXED)
     assert kept(FIXED, scene.seat) == [(TEN, 1), (TEN + HOUR, 991 * PENNY)]
 
 
@@ -68,7 +70,7 @@ def test_what_corrects_a_charge_that_was_dropped_takes_nothing_back(scene: Scene
     for event in (dropped, kept_one):
         undo_charge(event, at=T0, by=None)
     KeptCalls.objects.create(events_from=kept_one.pk)
-    rebuild_buckets(seat_id=scene.seat.pk, rule=FIXED)
+    rebuild_buckets(seat=scene.seat, rule=FIXED)
     # The dropped one is still there in this test: so what corrects it is seen to be left out.
     assert kept(FIXED, scene.seat) == [(TEN, PENNY)]
 
@@ -81,7 +83,7 @@ def test_a_rebuild_replaces_the_buckets_of_its_rule_and_seat_alone(scene: Scene)
     make_desk(member).use(2)
     for of_seat, rule in ((scene.seat, FIXED), (seat, FIXED), (scene.seat, ROLLING)):
         bucket(of_seat, rule, TEN - HOUR, 5)
-    rebuild_buckets(seat_id=scene.seat.pk, rule=FIXED)
+    rebuild_buckets(seat=scene.seat, rule=FIXED)
     assert kept(FIXED, scene.seat) == [(TEN, PENNY)]
     assert kept(FIXED, seat) == kept(ROLLING, scene.seat) == [(TEN - HOUR, 5)]
 
@@ -97,7 +99,7 @@ def test_a_rebuild_opens_the_windows_that_the_calls_under_way_are_in(scene: Scen
     # Neither in the order in which they were written nor in that of their ends.
     for minutes, seconds in ((40, 900), (0, 7200), (100, 60), (200, 60)):
         scene.desk.lease(PENNY, at=T0 + minutes * MINUTE, seconds=seconds)
-    rebuild_buckets(seat_id=scene.seat.pk, rule=FIRST_USE)
+    rebuild_buckets(seat=scene.seat, rule=FIRST_USE)
     assert kept(FIRST_USE, scene.seat) == [(T0, 0), (T0 + 100 * MINUTE, 0), (T0 + 3 * HOUR, PENNY)]
 
 
@@ -107,7 +109,7 @@ def test_a_call_under_way_is_in_no_bucket_of_a_rule_whose_windows_nobody_opens(
     scene: Scene, rule: Rule
 ) -> None:
     scene.desk.ask(1, at=TEN + HOUR)
-    rebuild_buckets(seat_id=scene.seat.pk, rule=rule)
+    rebuild_buckets(seat=scene.seat, rule=rule)
     assert kept(rule, scene.seat) == []
 
 
@@ -122,7 +124,7 @@ def test_a_call_opens_its_window_once_and_leaves_what_was_used_in_it(scene: Scen
     bucket(scene.seat, FIRST_USE, T0, 7)
     usage = SeatUsage((ROLLING, FIXED, FIRST_USE), {FIRST_USE.key: [Bucket(T0, 7)]}, ())
     for moment in (T0 + MINUTE, T0 + 2 * HOUR):
-        open_first_use_windows(scene.seat.pk, usage, moment)
+        open_first_use_windows(scene.team.pk, scene.seat.pk, usage, moment)
     assert kept(FIRST_USE, scene.seat) == [(T0, 7), (T0 + 2 * HOUR, 0)]
     assert UsageBucket.objects.count() == 2
 
@@ -130,5 +132,5 @@ def test_a_call_opens_its_window_once_and_leaves_what_was_used_in_it(scene: Scen
 @pytest.mark.django_db
 def test_without_a_seat_no_window_is_opened_and_the_database_not_asked() -> None:
     with CaptureQueriesContext(connection) as queries:
-        open_first_use_windows(None, NO_SEAT, T0 + timedelta(hours=1))
+        open_first_use_windows(1, None, NO_SEAT, T0 + timedelta(hours=1))
     assert len(queries) == 0

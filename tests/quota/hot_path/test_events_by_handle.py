@@ -84,8 +84,12 @@ def test_usage_is_summed_for_its_own_api_key_and_month(paying: Scene) -> None:
     one, two = api_key(paying, "one"), api_key(paying, "two")
     may = T0 - timedelta(days=5)
     ApiKeyText.objects.update(created_at=may - HOUR)
-    ApiKeyMonth.objects.create(api_key=one, month=may.date().replace(day=1), used_nanousd=7)
-    ApiKeyMonth.objects.create(api_key=two, month=T0.date().replace(day=1), used_nanousd=9)
+    ApiKeyMonth.objects.create(
+        team_id=one.team_id, api_key=one, month=may.date().replace(day=1), used_nanousd=7
+    )
+    ApiKeyMonth.objects.create(
+        team_id=two.team_id, api_key=two, month=T0.date().replace(day=1), used_nanousd=9
+    )
     assert [row.is_new for row in record(paying, event_of(one.texts.get(), T0))] == [True]
     sums = ApiKeyMonth.objects.order_by("month", "api_key")
     assert [*sums.values_list("api_key", "month__month", "used_nanousd")] == [

@@ -1,4 +1,4 @@
-"""Statements by hand: the columns of a model, and the row of an answer."""
+"""Statements by hand: rows as JSON, and the row of an answer."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ import pytest
 from django.db import connection
 
 from quota.hot_path.sql import Columns, fetch_all, fetch_row, only_row
-from quota.models import RateCardAlias, Reservation
+from quota.models import RateCardAlias
 
 
-def test_the_columns_of_a_model_are_named_and_each_has_a_placeholder() -> None:
-    columns = Columns(RateCardAlias)
-    assert columns.names == "id, card_id, alias, model"
-    assert columns.placeholders == "%(id)s, %(card_id)s, %(alias)s, %(model)s"
-    row = RateCardAlias(pk=1, card_id=2, alias="a", model="m")
-    assert columns.values(row) == {"id": 1, "card_id": 2, "alias": "a", "model": "m"}
-
-
-def test_json_is_given_to_the_database_as_text_and_nothing_else_is() -> None:
-    columns = Columns(Reservation)
-    given = [column for column in columns.placeholders.split(", ") if column.endswith("::jsonb")]
-    assert given == ["%(tags)s::jsonb"]
-    values = columns.values(Reservation(tags=["a"], windows=[], agent="b"))
-    assert (values["tags"], values["windows"], values["agent"]) == ('["a"]', [], "b")
+def test_rows_are_json_by_the_names_of_their_columns() -> None:
+    columns, row = Columns(RateCardAlias), RateCardAlias(pk=1, card_id=2, alias="a", model="m")
+    assert columns.json_of(row) == '{"id":1,"card_id":2,"alias":"a","model":"m"}'
+    assert columns.json([row, row]) == f"[{columns.json_of(row)},{columns.json_of(row)}]"
 
 
 @pytest.mark.django_db

@@ -44,10 +44,10 @@ pytestmark = pytest.mark.django_db
 def fill(seat: int, buckets: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd) "
-            "SELECT %s, 'rolling/18000', date_bin('5 min', %s, 'epoch') - n * interval '5 min', 1 "
-            "FROM generate_series(0, %s) AS n",
-            [seat, T0, buckets - 1],
+            "INSERT INTO quota_usagebucket (team_id, seat_id, rule, starts_at, used_nanousd) "
+            "SELECT team_id, id, 'rolling/18000', date_bin('5 min', %s, 'epoch') - n * interval '5 min', 1 "
+            "FROM teams_seat, generate_series(0, %s) AS n WHERE id = %s",
+            [T0, buckets - 1, seat],
         )
 
 

@@ -99,7 +99,9 @@ def test_only_buckets_that_a_window_around_the_moment_may_count_are_read() -> No
     scene = make_scene([Limit("1h", SHORT, USD), Limit("session", SESSION, USD)])
     for rule, lengths in ((SHORT, 1), (SESSION, 3)):
         for start in (T0 - lengths * HOUR, T0 - lengths * HOUR + TICK, T0, T0 + HOUR, T0 + HOUR + TICK):
-            UsageBucket.objects.create(seat=scene.seat, rule=rule.key, starts_at=start, used_nanousd=1)
+            UsageBucket.objects.create(
+                team=scene.team, seat=scene.seat, rule=rule.key, starts_at=start, used_nanousd=1
+            )
     buckets = seat_usage(scene.seat.pk, T0).buckets
     assert sorted(bucket.starts_at for bucket in buckets[SHORT.key]) == [T0 - HOUR + TICK, T0, T0 + HOUR]
     assert sorted(bucket.starts_at for bucket in buckets[SESSION.key]) == [

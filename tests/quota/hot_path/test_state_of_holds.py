@@ -102,7 +102,9 @@ def test_of_a_hold_that_is_over_usage_is_read_around_its_own_moments_however_lat
     call, lease = scene.desk.ask(1), scene.desk.lease(PENNY, seconds=3600)
     for hours in (5, 6, 7, 1000):
         at = T0 + hours * HOUR
-        UsageBucket.objects.create(seat=scene.seat, rule=FIVE_HOURS.key, starts_at=at, used_nanousd=1)
+        UsageBucket.objects.create(
+            team=scene.team, seat=scene.seat, rule=FIVE_HOURS.key, starts_at=at, used_nanousd=1
+        )
 
     def hours_of(held: Authorization, at: datetime) -> list[float]:
         (buckets,) = state_of(held, at).usage.buckets.values()

@@ -171,8 +171,9 @@ def test_a_lot_that_grew_after_it_was_granted_is_found() -> None:
 def test_buckets_of_a_rule_that_the_seat_never_had_are_found() -> None:
     scene = make_scene()
     plant(
-        "INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd) "
-        "VALUES (%s, 'rolling/7200', %s, 7)",
+        "INSERT INTO quota_usagebucket (team_id, seat_id, rule, starts_at, used_nanousd) "
+        "VALUES (%s, %s, 'rolling/7200', %s, 7)",
+        scene.team.pk,
         scene.seat.pk,
         T0,
     )

@@ -106,7 +106,9 @@ def test_two_memberships_of_one_person_in_one_team_are_two_findings(scene: Scene
         team=scene.team, user=scene.owner.user, role="member", joined_at=T0, ended_at=T0
     )
     for row in (scene.owner, again):
-        CreditMonth.objects.create(membership=row, month=T0.date().replace(day=1), used_nanousd=7)
+        CreditMonth.objects.create(
+            team_id=row.team_id, membership=row, month=T0.date().replace(day=1), used_nanousd=7
+        )
 
     assert found() == [
         f"Credits used by {named(row)} in 2026-06: 0 expected, 7 found" for row in (scene.owner, again)

@@ -123,8 +123,9 @@ def test_a_bucket_that_was_lost_is_found() -> None:
 def test_a_bucket_of_nothing_is_found() -> None:
     scene = scene_with_charges()
     plant(
-        "INSERT INTO quota_usagebucket (seat_id, rule, starts_at, used_nanousd) "
-        "VALUES (%s, 'rolling/18000', %s, 7)",
+        "INSERT INTO quota_usagebucket (team_id, seat_id, rule, starts_at, used_nanousd) "
+        "VALUES (%s, %s, 'rolling/18000', %s, 7)",
+        scene.team.pk,
         scene.seat.pk,
         MONDAY,
     )

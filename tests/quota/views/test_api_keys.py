@@ -142,7 +142,9 @@ def test_keys_are_found_by_name_maker_and_state_and_taken_along(team: Team) -> N
     assert "0 API keys Nothing is found. Show all" in read(client, f"{keys_at(team)}?q=zzz")
     assert f'href="{keys_at(team)}file/?q=old"' in asked("q=old")
     ApiKeyText.objects.filter(api_key=batch).update(last_used_at=T0)
-    ApiKeyMonth.objects.create(api_key=batch, month=T0.date().replace(day=1), used_nanousd=1)
+    ApiKeyMonth.objects.create(
+        team_id=batch.team_id, api_key=batch, month=T0.date().replace(day=1), used_nanousd=1
+    )
     text = batch.texts.get()
     answer = client.get(f"{keys_at(team)}file/?q=batch").getvalue().decode("utf-8-sig")
     assert text_of(batch) not in answer

@@ -1,15 +1,23 @@
 """How long a transaction of a service may wait, run and sit still."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg.errors import LockNotAvailable
 
 from teams.models import User
-from tokenplan.kit.transactions import LIMITS_OF_ROLE, ROWS_AT_ONCE, limit_role, one_transaction, streamed
+from tokenplan.kit.transactions import (
+    LIMITS_OF_ROLE,
+    ROWS_AT_ONCE,
+    broken_constraint,
+    limit_role,
+    one_transaction,
+    streamed,
+)
 
 
 def settings() -> list[str]:
@@ -108,3 +116,37 @@ def open_cursors() -> int:
         cursor.execute("SELECT count(*) FROM pg_cursors")
         (number,) = cursor.fetchone()
     return int(number)
+
+
+@pytest.mark.parametrize(
+    ("named", "message", "constraint"),
+    [
+        (
+            "one_event_per_id",
+            'duplicate key value violates unique constraint "other_102012"',
+            "one_event_per_id",
+        ),
+        (
+            None,
+            'duplicate key value violates unique constraint "one_event_per_id_102012"',
+            "one_event_per_id",
+        ),
+        (None, 'duplicate key value violates unique constraint "one_event_per_id"', ""),
+        (None, None, ""),
+    ],
+)
+def test_a_broken_constraint_is_the_one_that_is_named_or_said_by_another_server(
+    named: str | None, message: str | None, constraint: str
+) -> None:
+    error = IntegrityError()
+    error.__cause__ = _Refused(named, message)
+    assert broken_constraint(error) == constraint
+    assert broken_constraint(IntegrityError()) == ""
+
+
+class _Refused(Exception):
+    """What the driver raises, with what the database has said."""
+
+    def __init__(self, constraint_name: str | None, message_primary: str | None) -> None:
+        super().__init__(message_primary)
+        self.diag = SimpleNamespace(constraint_name=constraint_name, message_primary=message_primary)

@@ -1,0 +1,35 @@
+"""`manage.py distribute`: shares out what grows with calls over the servers of a Citus cluster."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from quota.services.distribution import NoCluster, distribute, not_shared_out
+
+WARNING = """This shares out what grows with calls over the servers of the cluster, and cannot be taken back.
+Calls are decided and charged there as on one server. Reconcile does not read shared tables yet, and usage is
+not rolled up: see docs/decisions/0092. Nothing may call meanwhile, and all processes have to start again."""
+
+
+class Command(BaseCommand):
+    help = "Shares out what grows with calls over the servers of a Citus cluster, by Team; for trials."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-input", action="store_true", help="Do not ask whether to go on.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            due = not_shared_out()
+        except NoCluster:
+            raise CommandError("This database is not the coordinator of a Citus cluster.") from None
+        if not due:
+            self.stdout.write("All that grows with calls is shared out already.")
+            return
+        if not options["no_input"]:
+            self.stdout.write(WARNING)
+            if input("Type 'yes' to go on: ") != "yes":
+                raise CommandError("Nothing was changed.")
+        distribute(self.stdout.write)

@@ -1,0 +1,218 @@
+"""What calls write is shared out over servers by Team, and each statement of a call is one for one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from quota import servers
+from quota.hot_path.batches import LEFT
+from quota.hot_path.bulk import record_events, settle_many
+from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent, record_event
+from quota.hot_path.extend import Extension, extend
+from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.holds import AuthorizeRequest
+from quota.hot_path.lapses import charge_at_end
+from quota.hot_path.settle import release
+from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
+from quota.models import CreditLedgerEntry, Gateway, UsageEvent
+from quota.servers import TABLES
+from quota.services.corrections import correct_charge
+from quota.services.distribution import distribute, not_shared_out
+from quota.windows import Bucket
+from tests.helpers import citus
+from tests.helpers.factories import (
+    T0,
+    USD,
+    Scene,
+    allow_credits,
+    give_credits,
+    limits,
+    make_desk,
+    make_scene,
+    make_seat,
+    make_team,
+    owner_of,
+)
+from tests.helpers.roads import hash_of
+
+pytestmark = pytest.mark.django_db
+on_a_cluster = pytest.mark.skipif(not citus.is_named(), reason=citus.NOT_NAMED)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.skipif(citus.is_named(), reason="This is about a database that is no cluster.")
+def test_a_database_that_is_no_cluster_is_refused_and_stays_as_it_is() -> None:
+    with pytest.raises(CommandError, match="not the coordinator of a Citus cluster"):
+        call_command("distribute")
+    assert not servers.are_many()
+
+
+@pytest.mark.skipif(citus.is_named(), reason="There is one of both functions there.")
+def test_the_usage_of_seats_is_the_same_when_it_is_read_seat_by_seat(scene: Scene) -> None:
+    other, at = make_scene(limits(USD, 2 * USD)), T0 + timedelta(hours=7)
+    for desk in (scene.desk, other.desk):
+        desk.use(3)
+        desk.use(2, at=at)
+        desk.ask(1, at=at)
+        desk.lease(USD // 2, at=at)
+    seats = [scene.seat.pk, other.seat.pk, 0]
+    with connection.cursor() as cursor:
+        usages = []
+        for function in ("quota_seat_usages", "quota_seat_usages_one_by_one"):
+            cursor.execute(
+                f"SELECT u.seat_id, (u.usage).* FROM {function}(%s, %s, %s, %s) u ORDER BY 1",
+                [seats, [T0] * 3, [at] * 3, at + MINUTE],
+            )
+            usages.append([(seat_id, take_usage(usage)) for seat_id, *usage in cursor.fetchall()])
+    at_once, one_by_one = [[_sorted(*usage) for usage in found] for found in usages]
+    assert at_once == one_by_one
+    assert [len(buckets) for _, _, buckets, _ in at_once] == [0, 2, 2]
+
+
+def _sorted(seat_id: int, usage: SeatUsage) -> tuple[int, list[str], list[list[Bucket]], list[LiveHold]]:
+    rules = sorted(usage.buckets)
+    live = sorted(usage.live, key=lambda one: one.reservation_id)
+    return seat_id, rules, [sorted(usage.buckets[rule]) for rule in rules], live
+
+
+def by_quota(scene: Scene) -> None:
+    held = scene.desk.ask(3)
+    scene.desk.ask(3, request_id="again")
+    scene.desk.ask(3, request_id="again")
+    extend(reservation_id=held.reservation_id, extension=Extension(lifetime_seconds=900), at=T0 + MINUTE)
+    scene.desk.settle(held, 2, at=T0 + MINUTE)
+    scene.desk.settle(held, 2, at=T0 + MINUTE)
+
+
+def by_lease(scene: Scene) -> None:
+    held = scene.desk.lease(USD)
+    scene.desk.draw(held, 3, draw_id="one")
+    scene.desk.draw(held, 3, draw_id="one")
+    release(reservation_id=held.reservation_id, at=T0 + MINUTE)
+
+
+def by_report(scene: Scene) -> None:
+    event = ReportedEvent(id="e1", key_text=scene.desk.key, model="penny", usage={"calls": 2}, occurred_at=T0)
+    assert record_event(gateway=scene.desk.gateway, event=event, at=T0 + MINUTE)
+    assert record_event(gateway=scene.desk.gateway, event=event, at=T0 + MINUTE) is None
+
+
+def by_correction(scene: Scene) -> None:
+    correct_charge(event=scene.desk.use(3), usage={"calls": 1}, reason="wrong", at=T0 + MINUTE, by=None)
+
+
+def by_its_end(scene: Scene) -> None:
+    Gateway.objects.update(charge_hold=True)
+    scene.desk.gateway.refresh_from_db()
+    held = scene.desk.ask(3)
+    at = held.expires_at + MINUTE
+    locked = locked_reservation_state(held.reservation_id, at=at)
+    charge_at_end(locked, at=at)
+    scene.desk.settle(held, 2, at=at + MINUTE)
+
+
+@on_a_cluster
+@pytest.mark.parametrize("calls", [by_quota, by_lease, by_report, by_correction, by_its_end])
+def test_each_statement_of_a_call_is_about_one_group_of_shards_and_all_about_the_same(
+    calls: Callable[[Scene], None], scene: Scene
+) -> None:
+    scene.desk.use(1)  # plans and rate cards are read once a process
+    with citus.asked_of_servers() as asked:
+        calls(scene)
+    groups = asked.groups()
+    assert len(groups) > 10
+    assert {len(of_one) for of_one in groups} == {1}
+    assert len(set.union(*groups)) == 1
+
+
+@on_a_cluster
+def test_the_same_of_a_call_that_credits_pay(scene: Scene) -> None:
+    give_credits(scene.team, 20 * USD)
+    allow_credits(scene.owner, month_cap=15 * USD)
+    scene.desk.use(1)
+    with citus.asked_of_servers() as asked:
+        event = scene.desk.use(1200)  # the window has room for 989
+    assert event.from_credits_nanousd == 211 * USD // 100
+    assert [len(groups) for groups in asked.groups()] == [1] * len(asked.statements)
+    assert len(set.union(*asked.groups())) == 1
+
+
+@on_a_cluster
+def test_a_statement_that_names_no_team_would_be_seen(scene: Scene) -> None:
+    with citus.asked_of_servers() as asked:
+        assert UsageEvent.objects.count() == 0
+    assert len(set.union(*asked.groups())) > 1
+
+
+@on_a_cluster
+def test_not_all_teams_are_on_one_server(scene: Scene) -> None:
+    places = set()
+    for _ in range(8):
+        team = make_team()
+        make_seat(team, scene.plan, holder=owner_of(team))
+        with citus.asked_of_servers() as asked:
+            make_desk(owner_of(team)).use(1)
+        places |= set.union(*asked.groups())
+    assert len(places) > 1
+
+
+@on_a_cluster
+def test_rows_in_bulk_of_many_teams_are_each_for_the_server_of_its_team(scene: Scene) -> None:
+    desks = [scene.desk, *(make_scene().desk for _ in range(7))]
+    gateway, report = scene.desk.gateway, Report(usage={"calls": 1}, draw_id="one")
+    leases = [replace(desk, gateway=gateway).lease(USD).reservation_id for desk in desks]
+    events = [ReportedEvent(f"e {desk.key}", desk.key, "penny", {"calls": 2}, T0) for desk in desks]
+    draws = [Settlement(id, replace(report, model="penny"), closes=False) for id in leases]
+    for desk in desks:
+        desk.use(1)  # plans and rate cards are read once a process
+    with citus.asked_of_servers() as asked:
+        recorded = record_events(gateway=gateway, events=events, at=T0 + MINUTE)
+        drawn = settle_many(gateway=gateway, settlements=draws, at=T0 + MINUTE)
+    assert [result.is_new for result in [*recorded, *drawn]] == [True] * 16
+    groups = asked.groups()
+    assert {len(of_one) for of_one in groups} == {1}
+    assert len(set.union(*groups)) > 1
+
+
+@on_a_cluster
+def test_calls_that_are_gathered_are_left_to_go_one_by_one(scene: Scene) -> None:
+    request = AuthorizeRequest("r1", scene.desk.key, "penny", {"calls": 1})
+    assert authorize_gathered([Ask(hash_of(scene.desk.gateway), request)] * 2) == [LEFT, LEFT]
+
+
+@on_a_cluster
+def test_usage_and_ledger_refuse_change_there_too(scene: Scene) -> None:
+    give_credits(scene.team, 20 * USD)
+    scene.desk.use(1)
+    for model, refused in (
+        (UsageEvent, "usage events are append-only"),
+        (CreditLedgerEntry, "the Credit ledger is append-only"),
+    ):
+        with pytest.raises(DatabaseError, match=refused), transaction.atomic():
+            model.objects.filter(team=scene.team).delete()
+        with pytest.raises(DatabaseError, match=refused), transaction.atomic():
+            model.objects.filter(team=scene.team).update(membership=None)
+    assert (UsageEvent.objects.count(), CreditLedgerEntry.objects.count()) == (1, 1)
+
+
+@on_a_cluster
+def test_shared_out_twice_is_shared_out_once() -> None:
+    assert not_shared_out() == []
+    said: list[str] = []
+    distribute(said.append)
+    assert said == []
+    call_command("distribute")  # which asks nothing then
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT colocationid), count(*) FROM pg_dist_partition"
+            " WHERE logicalrelid = ANY(%s::regclass[])",
+            [list(TABLES)],
+        )
+        assert cursor.fetchone() == (1, len(TABLES))
