@@ -45,10 +45,16 @@ SELECT asked.seat_id, asked.rule, used.starts_at, used.nanousd
 FROM unnest(%(seats)s::bigint[], %(rules)s::text[], %(widths)s::interval[], %(origins)s::timestamptz[],
     %(since)s::timestamptz[]) AS asked (seat_id, rule, width, origin, since)
 CROSS JOIN LATERAL (
-    SELECT coalesce((e.first_use_starts->>asked.rule)::timestamptz,
+    SELECT coalesce((e.first_use_starts->>asked.rule)::timestamptz, opened.at,
             date_bin(asked.width, e.occurred_at, asked.origin)) AS starts_at,
         sum(e.from_quota_nanousd + e.overrun_nanousd)::bigint AS nanousd
     FROM quota_usageevent e
+        -- Of before the seat had the rule: the window that was open. None ever moves.
+        LEFT JOIN LATERAL (
+            SELECT max(b.starts_at) AS at FROM quota_usagebucket b
+            WHERE asked.rule LIKE 'first_use/%%' AND b.seat_id = asked.seat_id AND b.rule = asked.rule
+                AND b.starts_at <= e.occurred_at AND b.starts_at > e.occurred_at - asked.width
+        ) opened ON true
     WHERE e.seat_id = asked.seat_id AND e.occurred_at >= asked.since AND e.recorded_at <= %(at)s
     GROUP BY 1
 ) used
