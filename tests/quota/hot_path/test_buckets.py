@@ -165,7 +165,7 @@ def test_a_late_report_of_before_a_rule_counts_is_in_no_bucket_of_it_and_a_corre
     of_new = {rule: kept(rule, scene.seat) for rule in (ROLLING, FIXED, FIRST_USE)}
     for event in (asked, late):
         correct_charge(event=event, usage=None, reason="x", at=at, by=None)
-    assert of_new == dict.fromkeys(of_new, [(at, 4 * PENNY)])
+    assert of_new == {rule: [(at, 4 * PENNY)] for rule in of_new}
     assert {rule: kept(rule, scene.seat) for rule in of_new} == of_new
     assert [str(difference) for difference in differences(at)] == []
 

@@ -29,7 +29,7 @@ from tests.helpers.factories import (
 
 pytestmark = pytest.mark.django_db
 CENT = USD // 100
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=count) for count in (1, 60, 3600, 86_400))
 
 
 def then(scene: Scene, at: object, membership: Membership | None = None) -> UsageThen:
@@ -101,10 +101,10 @@ def test_a_window_of_first_use_of_before_the_seat_had_the_rule_is_the_one_that_w
     entitle_seat(seat=scene.seat, plan=plan, starts_at=at, ends_at=None, source="x", at=later, by=None)
     scene.desk.use(2, at=T0 + 129 * MINUTE)
 
-    shown = [used(then(scene, T0 + minutes * MINUTE)) for minutes in (66, 71, 129, 131)]
+    shown = [used(then(scene, T0 + minutes * MINUTE + SECOND)) for minutes in (66, 71, 129, 131)]
 
     assert shown == [[1], [1], [3], [0]]
-    assert [w.used // CENT for w in usage_bar(scene.owner, T0 + 129 * MINUTE).windows] == [3]
+    assert [w.used // CENT for w in usage_bar(scene.owner, T0 + 129 * MINUTE + SECOND).windows] == [3]
 
 
 def test_it_is_of_the_seat_and_the_plan_of_that_moment_and_of_no_one_elses() -> None:

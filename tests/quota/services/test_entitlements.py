@@ -89,7 +89,8 @@ def use_every_day_of_a_year(scene: Scene) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO quota_usageevent SELECT (jsonb_populate_record(v, jsonb_build_object("
-            "'id', gen_random_uuid(), 'draw_id', day::text, 'occurred_at', v.occurred_at - day * interval '1 day'"
+            "'id', gen_random_uuid(), 'draw_id', day::text, "
+            "'occurred_at', v.occurred_at - day * interval '1 day'"
             "))).* FROM quota_usageevent v, generate_series(1, 365) AS day"
         )
 
@@ -114,7 +115,9 @@ def test_a_new_rule_reads_and_writes_no_more_of_a_seats_year_than_its_last_windo
     read = read_by(renew)
     # One of them is asked whether the seat was ever used.
     assert sum(rows for table, rows in read.items() if table.startswith("quota_usageevent")) <= days + 1
-    assert sum(UsageBucket.objects.filter(rule=rule.key).values_list("used_nanousd", flat=True)) == days * PENNY
+    assert (
+        sum(UsageBucket.objects.filter(rule=rule.key).values_list("used_nanousd", flat=True)) == days * PENNY
+    )
 
 
 def test_periods_of_a_seat_never_overlap(scene: Scene) -> None:
