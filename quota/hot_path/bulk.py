@@ -64,7 +64,7 @@ def record_events(
     *, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime | None = None
 ) -> list[RowResult]:
     """Record each; results in the order given. All that is accepted is durable when this returns. Each call
-    counts at its own moment; `at`, UTC, is when they are reported; None: the database's clock after the locks.
+    counts at its own moment; `at` is when it is reported, UTC; None: the database's clock after the locks.
     """
     return _each(
         events,

@@ -1,4 +1,4 @@
-"""The moment of what is done is the database's, after all that it had to wait for, on every road of a call."""
+"""The moment of what is done is the database's, after all that was waited for, on every road of a call."""
 
 from __future__ import annotations
 
