@@ -28,10 +28,10 @@ def measure(run: Run) -> list[Figure]:
     """In kilobytes of 1,000 bytes; what grows most is said, table by table and index by index."""
     calls, target = run.sizes.calls, run.ours
     run.say(f"Bytes that each of {calls:,} gated calls adds")
-    # Steady growth: pages of a B-tree that keys fall into at random fill for some hundred calls of a Team and
-    # are then split all at once, and what earlier work has freed is filled first. So as many calls go before as
-    # are counted, their dead rows are freed as autovacuum does it, and what is counted is one long span, and no
-    # median of short ones in which most pages only fill.
+    # Steady growth: pages of a B-tree that keys fall into at random fill for some hundred calls of a Team
+    # and are then split all at once, and what earlier work has freed is filled first. So as many calls go
+    # before as are counted, their dead rows are freed as autovacuum does it, and what is counted is one long
+    # span, and no median of short ones in which most pages only fill.
     _make(run, calls)
     before, log = _sizes(target), _log(target)
     _make(run, calls)
