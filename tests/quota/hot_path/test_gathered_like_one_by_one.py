@@ -191,7 +191,7 @@ steps_of_both = st.tuples(
 OF_THE_PROFILE = hypothesis.settings.default.max_examples  # type: ignore[union-attr]
 
 
-@hypothesis.settings(max_examples=OF_THE_PROFILE // 4)
+@hypothesis.settings(max_examples=OF_THE_PROFILE // 5)
 @given(steps=steps_of_both)
 def test_batches_of_whatever_calls_answer_and_write_what_the_calls_do_one_by_one(
     steps: list[tuple[timedelta, tuple[str, list[Any]]]],
