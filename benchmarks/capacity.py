@@ -176,11 +176,10 @@ def with_capacity(document: str, results: str) -> str:
     """The document with both tables made anew. Raises ValueError where it has not one of each."""
     tables = {CEILINGS_HEAD: ceilings(results), HEAD: plan(measured_in(results), Assumptions())}
     for head, table in tables.items():
-        document, count = re.subn(
-            rf"^{re.escape(head)}\n(?:\|.*\n)*", lambda _, table=table: table, document, flags=re.M
-        )
-        if count != 1:
-            raise ValueError(f"There are {count} tables {head!r}, where one is expected.")
+        found = re.findall(rf"^{re.escape(head)}\n(?:\|.*\n)*", document, re.M)
+        if len(found) != 1:
+            raise ValueError(f"There are {len(found)} tables {head!r}, where one is expected.")
+        document = document.replace(found[0], table)
     return document
 
 

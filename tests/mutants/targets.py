@@ -43,6 +43,8 @@ MIGRATIONS = (
     "quota.migrations.0019_many_at_once",
     "quota.migrations.0020_usage_around_a_moment",
     "quota.migrations.0025_the_clock_after_the_locks",
+    "quota.migrations.0034_buckets_count_from",
+    "quota.migrations.0035_the_clock_after_the_locks_of_reports",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
 CALLING = ("state", "accounts", "gathered", "gathered_draws", "gathered_events", "batches")
@@ -51,6 +53,7 @@ CALLERS = {
     "quota_seat_usages": (
         *("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage_around"),
     ),
+    "quota_counts_from": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_held_seat": ("state.locked_call_state",),
     "quota_call_states": ("state.locked_call_state",),
     "quota_call_state": ("state.locked_call_state",),

@@ -30,6 +30,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
+from tests.helpers.hot_path import database_clock
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db

@@ -161,7 +161,7 @@ class Twin:
         ]
 
 
-Made = Sequence[Ask] | Sequence[SettleAsk]
+Made = Sequence[Ask | SettleAsk]
 
 
 def in_batches(twin: Twin, asks: Made, work: Callable[..., Any], at: datetime) -> tuple[list[int], list[Any]]:
