@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from quota.hot_path.sql import database_clock, fetch_all
+from quota.hot_path.sql import fetch_all
 from quota.ids import new_id
 from quota.models import EventId
 from quota.services.entitlements import suspend_seat
