@@ -44,15 +44,23 @@ CHANGED = {
 }
 
 
-def seat_usages():
+def seat_usages(changed):
     made = importlib.import_module("quota.migrations.0020_usage_around_a_moment").SEAT_USAGES
-    for was, becomes in CHANGED.items():
+    for was, becomes in changed.items():
         assert was in made
         made = made.replace(was, becomes, 1)
     return made.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
 
 
+# Buckets that were deleted stay so: they counted in no window.
+BACK = (
+    "ALTER TYPE quota_seat_usage_row DROP ATTRIBUTE counts_from;"
+    + seat_usages({})
+    + "DROP FUNCTION quota_counts_from(text, timestamptz);"
+)
+
+
 class Migration(migrations.Migration):
     dependencies = [("quota", "0031_fewer_bytes_a_call")]
 
-    operations = [migrations.RunSQL(COUNTS_FROM + OLDER_BUCKETS + seat_usages())]
+    operations = [migrations.RunSQL(COUNTS_FROM + OLDER_BUCKETS + seat_usages(CHANGED), BACK)]

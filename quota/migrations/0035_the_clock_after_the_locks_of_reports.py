@@ -2,6 +2,8 @@
 of time is known only then.
 """
 
+import importlib
+
 from django.db import migrations
 
 DROP = "DROP FUNCTION quota_gather_events(text[], timestamptz[], text[], timestamptz);"
@@ -61,7 +63,17 @@ END $$;
 """
 
 
+def as_it_was():
+    made = importlib.import_module("quota.migrations.0031_fewer_bytes_a_call").functions_anew()
+    return next(function for function in made if "FUNCTION quota_gather_events(" in function)
+
+
+BACK = (
+    "DROP FUNCTION quota_gather_events(text[], timestamptz[], text[], interval, interval, timestamptz);" + as_it_was()
+)
+
+
 class Migration(migrations.Migration):
     dependencies = [("quota", "0034_buckets_count_from")]
 
-    operations = [migrations.RunSQL(DROP + EVENTS)]
+    operations = [migrations.RunSQL(DROP + EVENTS, BACK)]
