@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from benchmarks.capacity import with_capacity
 from benchmarks.figures import table, with_table
 from benchmarks.machine import describe_database, describe_machine
 from benchmarks.report import measured, report
@@ -16,6 +17,7 @@ from tokenplan.runtime.folders import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results.md"
 README = ROOT / "README.md"
+SCALING = ROOT / "docs" / "scaling.md"
 SIZES = {
     "seconds": "of each measurement",
     "rounds": "in which what is compared takes turns",
@@ -45,6 +47,8 @@ def main() -> int:
             file.write_text(report(outcomes, machine, sizes))
         if file == RESULTS:
             README.write_text(with_table(README.read_text(), table(outcomes)))
+            if not any(one.failure for one in outcomes):
+                SCALING.write_text(with_capacity(SCALING.read_text(), RESULTS.read_text()))
     return 1 if any(one.failure for one in outcomes) else 0
 
 

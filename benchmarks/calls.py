@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, cycle
+from itertools import count, cycle, islice
 
-from benchmarks.client import Answer, Request, Talk, expect, request, until
+from benchmarks.client import Answer, Request, Talk, converse, expect, request, until
 
 MODEL = "MiniMax-M2.7"
 ESTIMATE = {"input_tokens": 1000, "output_tokens": 100}
@@ -51,6 +51,17 @@ def gated_calls(gateway_key: str, keys: Sequence[str], seconds: float) -> Talk:
     """One gated call after another, with each key in turn."""
     for key, _passed in zip(cycle(keys), until(seconds)):
         yield from gated_call(gateway_key, key)
+
+
+def so_many_calls(port: int, gateway_key: str, keys: Sequence[str], calls: int, *, connections: int) -> None:
+    """So many gated calls in all, with each key in turn."""
+    each = islice(cycle(keys), calls)
+
+    def talk() -> Talk:
+        for key in each:
+            yield from gated_call(gateway_key, key)
+
+    converse(port, [talk() for _ in range(connections)])
 
 
 def tried_calls(gateway_key: str, keys: Sequence[str], seconds: float, done: list[str]) -> Talk:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.limits import Limit, limit_of
+
 HEAD = "| target | measured | compared with | ratio | goal | verdict |"
+MISSED = "## What limits what is missed, and what was tried"
+LONGEST_LINE = 180
 LINE = "|---|---|---|---|---|---|"
 # The table as it stands in a document: its head, the line below, and every row.
 TABLE = re.compile(rf"^{re.escape(HEAD)}\n(?:\|.*\n)*", re.M)
@@ -71,22 +76,31 @@ class Figure:
             return self.goal.verdict(self.measured)
         return "not measured" if self.ratio is None else self.goal.verdict(self.ratio)
 
-    def cells(self) -> list[str]:
-        """Its part of a row: all columns but the first."""
+    @property
+    def is_missed(self) -> bool:
+        return self.verdict.startswith("missed")
+
+    def cells(self, limits: Sequence[Limit] = ()) -> list[str]:
+        """Its part of a row: all columns but the first. Beside `missed` stands what limits it, in short."""
+        limit = limit_of(limits, self.what) if self.is_missed else None
+        verdict = f"{self.verdict}: {limit.short}" if limit else self.verdict
         compared = f"{self.beside[0]}: {number(self.beside[1])} {self.unit}" if self.beside else ""
         ratio = number(self.ratio) if self.ratio is not None else ""
         goal = str(self.goal) if self.goal else ""
-        return [f"{self.what}: {number(self.measured)} {self.unit}", compared, ratio, goal, self.verdict]
+        return [f"{self.what}: {number(self.measured)} {self.unit}", compared, ratio, goal, verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a target's run yielded. `failure`: what went wrong, in one line; then there are no figures."""
+    """What a target's run yielded. `failure`: what went wrong, in one line; then there are no figures.
+    `limits`: what is known to limit its figures, of which those matter that are missed.
+    """
 
     number: int
     title: str
     figures: Sequence[Figure] = ()
     failure: str = ""
+    limits: Sequence[Limit] = ()
 
     def rows(self) -> list[str]:
         """Its rows of the table."""
@@ -94,8 +108,25 @@ class Outcome:
         if self.failure:
             cells = [["not measured", "", "", "", f"failed: {one_line(self.failure)}"]]
         else:
-            cells = [figure.cells() for figure in self.figures]
+            cells = [figure.cells(self.limits) for figure in self.figures]
         return [_row(name if place == 0 else "", row) for place, row in enumerate(cells)]
+
+
+def missed(outcomes: Iterable[Outcome]) -> str:
+    """Of all that was missed: what limits it and what was tried, in Markdown; empty where nothing was."""
+    lines: list[str] = []
+    for outcome in outcomes:
+        found = [figure.what for figure in outcome.figures if figure.is_missed]
+        for limit in outcome.limits:
+            if any(limit_of(outcome.limits, what) is limit for what in found):
+                lines += ["", f"**{outcome.number}. {outcome.title}**: {limit.short}"]
+                lines += _wrapped(f"- Where it goes: {limit.profile}")
+                lines += _wrapped(f"- What was tried: {limit.tried}")
+    return "\n".join([MISSED, *lines]) + "\n" if lines else ""
+
+
+def _wrapped(item: str) -> list[str]:
+    return textwrap.wrap(item, LONGEST_LINE, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def table(outcomes: Iterable[Outcome]) -> str:

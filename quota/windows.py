@@ -85,6 +85,16 @@ class Rule:
         length, _at, offset = rest.partition("@")
         return cls(Policy(policy), int(length), EPOCH + timedelta(seconds=int(offset)) if offset else None)
 
+    def counts_from(self, begins_at: datetime) -> datetime:
+        """Where the first bucket begins that a window around `begins_at` or any later moment may count. The
+        database function of the same name says the same.
+        """
+        if self.policy is Policy.FIXED:
+            return self.bucket_start(begins_at)
+        if self.policy is Policy.ROLLING:
+            return self.bucket_start(begins_at) + self.step - self.length
+        return begins_at - self.length
+
     def bucket_start(self, moment: datetime, buckets: Iterable[Bucket] = ()) -> datetime:
         """The start of the bucket that usage at `moment` is summed into.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle, islice
-
-from benchmarks.calls import gated_call
-from benchmarks.client import Talk, converse
+from benchmarks.calls import so_many_calls
 from benchmarks.figures import Figure, Goal
 from benchmarks.processor_time import megabytes_of
 from benchmarks.run import Run
@@ -31,10 +28,4 @@ def measure(run: Run) -> list[Figure]:
 
 def _call(run: Run, calls: int) -> None:
     target = run.ours
-    keys = islice(cycle(target.keys), calls)
-
-    def talk() -> Talk:
-        for key in keys:
-            yield from gated_call(target.gateway_key, key)
-
-    converse(target.port, [talk() for _ in range(CONNECTIONS)])
+    so_many_calls(target.port, target.gateway_key, target.keys, calls, connections=CONNECTIONS)

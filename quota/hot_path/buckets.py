@@ -1,4 +1,5 @@
-"""A seat's usage summed by interval: the buckets of each window rule that the seat was ever entitled to.
+"""A seat's usage summed by interval: the buckets of each window rule that the seat was ever entitled to, as
+far back as a window of the rule reaches that was open when the seat got it.
 
 The caller of what writes here holds the seat's lock.
 """
@@ -27,13 +28,16 @@ def sum_into_buckets(rule: Rule, usage: Sequence[tuple[datetime, int]]) -> list[
     return [Bucket(start, used) for start, used in sorted(sums.items())]
 
 
-def rebuild_buckets(*, seat: Seat, rule: Rule) -> None:
-    """Write the seat's buckets of a rule that is new to it from all of its events, and open the windows that
-    its calls under way are in.
+def build_buckets(*, seat: Seat, rule: Rule, begins_at: datetime) -> None:
+    """Write the seat's buckets of a rule that is new to it and begins then, from its events of the last
+    window's length, and open the windows that its calls under way are in.
     """
-    buckets = sum_into_buckets(rule, _usage_of(seat))
+    since = rule.counts_from(begins_at)
+    buckets = sum_into_buckets(rule, _usage_of(seat, since))
     if rule.policy is Policy.FIRST_USE:
-        held = Reservation.objects.filter(team=seat.team_id, seat=seat, state=Reservation.State.HELD)
+        held = Reservation.objects.filter(
+            team=seat.team_id, seat=seat, state=Reservation.State.HELD, created_at__gte=since
+        )
         for moment in held.order_by("created_at").values_list("created_at", flat=True):
             buckets.append(Bucket(rule.bucket_start(moment, buckets), 0))
     UsageBucket.objects.filter(team=seat.team_id, seat=seat, rule=rule.key).delete()
@@ -46,11 +50,8 @@ def rebuild_buckets(*, seat: Seat, rule: Rule) -> None:
 
 def first_use_starts(usage: SeatUsage, moment: datetime) -> dict[str, datetime]:
     """When the `first_use` windows begin that a call at `moment` counts in, by `Rule.key`."""
-    return {
-        rule.key: rule.bucket_start(moment, usage.buckets.get(rule.key, ()))
-        for rule in usage.rules
-        if rule.policy is Policy.FIRST_USE
-    }
+    first_use = {rule.key for rule in usage.rules if rule.policy is Policy.FIRST_USE}
+    return {key: start for key, start in usage.starts(moment).items() if key in first_use}
 
 
 def open_first_use_windows(team_id: int, seat_id: int | None, usage: SeatUsage, moment: datetime) -> None:
@@ -66,11 +67,13 @@ def open_first_use_windows(team_id: int, seat_id: int | None, usage: SeatUsage, 
     )
 
 
-def _usage_of(seat: Seat) -> list[tuple[datetime, int]]:
+def _usage_of(seat: Seat, since: datetime) -> list[tuple[datetime, int]]:
     """When and how many nano-dollars of the seat's windows each event used, overrun included."""
     in_window = F("from_quota_nanousd") + F("overrun_nanousd")
     kept = KeptCalls.objects.first()
-    events = UsageEvent.objects.filter(team=seat.team_id, seat=seat).annotate(in_window=in_window)
+    events = UsageEvent.objects.filter(team=seat.team_id, seat=seat, occurred_at__gte=since).annotate(
+        in_window=in_window
+    )
     if kept:
         # What corrects a charge that was dropped would take back what is not there.
         events = events.exclude(corrects_id__lt=kept.events_from)

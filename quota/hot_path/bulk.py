@@ -19,7 +19,6 @@ from quota.hot_path.draws import Drawn, Settlement, draw_from
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.gathered_draws import draw_gathered
 from quota.hot_path.gathered_events import record_gathered
-from quota.hot_path.sql import database_clock
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
 from tokenplan.kit.problems import UNAVAILABLE
@@ -65,13 +64,12 @@ def record_events(
     *, gateway: Gateway, events: Sequence[ReportedEvent], at: datetime | None = None
 ) -> list[RowResult]:
     """Record each; results in the order given. All that is accepted is durable when this returns. Each call
-    counts at its own moment; `at`, UTC, is when they are reported; None: the database's clock.
+    counts at its own moment; `at` is when it is reported, UTC; None: the database's clock after the locks.
     """
-    reported_at = at or database_clock()
     return _each(
         events,
-        at_once=lambda rows: record_gathered(rows, gateway=gateway, at=reported_at),
-        alone=lambda row: record_event(gateway=gateway, event=row, at=reported_at),
+        at_once=lambda rows: record_gathered(rows, gateway=gateway, at=at),
+        alone=lambda row: record_event(gateway=gateway, event=row, at=at),
     )
 
 

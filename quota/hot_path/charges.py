@@ -193,10 +193,7 @@ def worked_out(
     """The charge, paid in these parts."""
     limits, own = limits_of(call.plan_id), _own(call, held)
     before = seat_usage.windows(limits, call.occurred_at)
-    starts = {
-        rule.key: rule.bucket_start(call.occurred_at, seat_usage.buckets.get(rule.key, ()))
-        for rule in seat_usage.rules
-    }
+    starts = seat_usage.starts(call.occurred_at)
     in_window = parts.from_quota + parts.uncovered
     left = held.without(price.amount)
     usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)

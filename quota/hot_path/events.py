@@ -25,6 +25,7 @@ from quota.hot_path.state import (
 )
 from quota.models import EventId, Gateway, Reservation, UsageEvent
 from quota.pricing import charge
+from quota.windows import FOREVER
 from teams import keytext
 from teams.errors import KeyInvalid
 from teams.keytext import KeyKind
@@ -51,11 +52,11 @@ class ReportedEvent:
 
 
 def record_event(
-    *, gateway: Gateway, event: ReportedEvent, at: datetime, replayed_from: datetime | None = None
+    *, gateway: Gateway, event: ReportedEvent, at: datetime | None, replayed_from: datetime | None = None
 ) -> Drawn | UsageEvent | None:
     """Charge the call in the caller's transaction: a draw from the hold that it names, or an event of its
-    own; None where it was recorded before. What an operator replays, which came at `replayed_from`, is
-    recorded however late.
+    own; None where it was recorded before. `at` is when it is reported, UTC; None: the database's clock after
+    the locks. What an operator replays, which came at `replayed_from`, is recorded however late.
 
     Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
     its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
@@ -69,7 +70,7 @@ def _record_of_hold(
     gateway: Gateway,
     event: ReportedEvent,
     reservation_id: UUID,
-    at: datetime,
+    at: datetime | None,
     replayed_from: datetime | None,
 ) -> Drawn | None:
     """The call was asked for: its event is a draw from a lease; else it settles the hold, and is a duplicate
@@ -79,6 +80,7 @@ def _record_of_hold(
     """
     key = key_of_handle(event.key_handle) if event.key_handle else key_of_text(event.key_text)
     locked = locked_reservation_state(reservation_id, at=at)
+    at = locked.at
     if not _is_of(locked, key):
         detail = _("The reservation %(reservation)s is not of this key")
         raise ReservationUnknown(detail % {"reservation": reservation_id}, pointer="/reservation")
@@ -107,11 +109,11 @@ def _is_of(locked: ReservationState, key: SubscriptionKey | ApiKeyText) -> bool:
 
 
 def _record_without_hold(
-    gateway: Gateway, event: ReportedEvent, at: datetime, *, replaying: bool
+    gateway: Gateway, event: ReportedEvent, at: datetime | None, *, replaying: bool
 ) -> UsageEvent | None:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
-    public_id, kind = _key_at_the_call(event, min(occurred_at, at + MAX_AHEAD))
+    public_id, kind = _key_at_the_call(event)
     state = locked_call_state(
         public_id,
         key_text=None if event.key_handle else event.key_text,
@@ -120,6 +122,7 @@ def _record_without_hold(
         occurred_at=occurred_at,
         at=at,
     )
+    at = state.at
     digest = hash_of_event(event)
     if _seen_before(state.team_id, event, digest, at, replaying=replaying):
         return None
@@ -155,7 +158,7 @@ def _note_use(key_id: int, kind: KeyKind, occurred_at: datetime) -> None:
     keys.filter(earlier, pk=key_id).update(last_used_at=occurred_at)
 
 
-def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, KeyKind]:
+def _key_at_the_call(event: ReportedEvent) -> tuple[str, KeyKind]:
     """The public id and the kind of the key that was used: the one with this text. A handle outlives
     rotations, so it stands for the newest text that the member, or the API key, had at the call. Raises
     KeyInvalid.
@@ -168,9 +171,14 @@ def _key_at_the_call(event: ReportedEvent, occurred_at: datetime) -> tuple[str, 
         texts = ApiKeyText.objects.filter(api_key=named.api_key_id)
     else:
         texts = SubscriptionKey.objects.filter(membership__keys=named.pk)
-    made = texts.filter(created_at__lte=occurred_at + CLOCKS_APART)
+    made = texts.filter(created_at__lte=made_by(event.occurred_at))
     newest = made.order_by("-created_at", "-pk").first()
     return (newest or named).key_id, named.KIND
+
+
+def made_by(occurred_at: datetime) -> datetime:
+    """The last moment at which a text was made that a call could then use: the clocks of servers differ."""
+    return min(occurred_at.astimezone(UTC), FOREVER - CLOCKS_APART) + CLOCKS_APART
 
 
 def hash_of_event(event: ReportedEvent) -> UUID:

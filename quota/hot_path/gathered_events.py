@@ -29,8 +29,8 @@ from quota.hot_path.batches import (
 )
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, Charging
-from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD
-from quota.hot_path.events import MAX_LATE, ReportedEvent, hash_of_event
+from quota.hot_path.draws import MAX_AHEAD
+from quota.hot_path.events import MAX_LATE, ReportedEvent, hash_of_event, made_by
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, take_usage_of
 from quota.models import Gateway, UsageEvent
@@ -40,17 +40,19 @@ from teams.models import SubscriptionKey
 from tokenplan.kit.errors import Refusal
 
 _GATHER_EVENTS = """
-SELECT number, recorded_hash, recorded_of, key_id, key_works, membership_id, team_id, rate_card_id,
+SELECT number, at, recorded_hash, recorded_of, key_id, key_works, membership_id, team_id, rate_card_id,
     seat_id, plan_id, (usage).*
-FROM quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s)
+FROM quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(late)s, %(ahead)s, %(at)s)
 """
 
 
 def record_gathered(
-    events: Sequence[ReportedEvent], *, gateway: Gateway, at: datetime
+    events: Sequence[ReportedEvent], *, gateway: Gateway, at: datetime | None
 ) -> list[UsageEvent | NotHere]:
-    """What became of each, in their order, written in the caller's transaction."""
-    keys = _keys_of(events, at)
+    """What became of each, in their order, written in the caller's transaction. `at` is when they are
+    reported, UTC; None: the database's clock after the locks.
+    """
+    keys = _keys_of(events)
     if not keys or servers.are_many():
         return [LEFT] * len(events)
     chosen = [events[number] for number in keys]
@@ -60,23 +62,21 @@ def record_gathered(
             "keys": [*keys.values()],
             "moments": [event.occurred_at for event in chosen],
             "ids": [event.id for event in chosen],
+            "late": MAX_LATE,
+            "ahead": MAX_AHEAD,
             "at": at,
         },
     )
-    batch, row_of = _Batch(gateway, at), dict(zip(keys, rows, strict=True))
+    batch, row_of = _Batch(gateway, rows[0]["at"]), dict(zip(keys, rows, strict=True))
     answers = [batch.next(event, row_of.get(number)) for number, event in enumerate(events)]
     if batch.charged:
-        write_charges(batch.charged, at)
+        write_charges(batch.charged, batch.at)
     return answers
 
 
-def _keys_of(events: Sequence[ReportedEvent], at: datetime) -> dict[int, str]:
+def _keys_of(events: Sequence[ReportedEvent]) -> dict[int, str]:
     """By the number of each event that may be usual: the public id of the key that its call was made with."""
-    usual = {
-        number: event
-        for number, event in enumerate(events)
-        if event.reservation_id is None and at - MAX_LATE <= event.occurred_at <= at + MAX_AHEAD
-    }
+    usual = {number: event for number, event in enumerate(events) if event.reservation_id is None}
     texts = _texts_of({event.key_handle for event in usual.values()})
     keys = {}
     for number, event in usual.items():
@@ -101,7 +101,7 @@ def _texts_of(handles: set[str]) -> dict[str, list[tuple[datetime, str]]]:
 def _of_handle(event: ReportedEvent, texts: Mapping[str, Sequence[tuple[datetime, str]]]) -> str | None:
     """The newest text at the call, as on the road for one; None where that is for the other road to say."""
     of_member = texts.get(event.key_handle, ())
-    made = bisect_right(of_member, event.occurred_at + CLOCKS_APART, key=lambda text: text[0])
+    made = bisect_right(of_member, made_by(event.occurred_at), key=lambda text: text[0])
     return of_member[made - 1][1] if made else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -45,12 +44,6 @@ def only_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any]
     if row is None:
         raise ValueError(sql)
     return row
-
-
-def database_clock() -> datetime:
-    """The moment by the clock that all servers of the console share."""
-    moment: datetime = only_row("SELECT clock_timestamp() AS at", [])["at"]
-    return moment
 
 
 class Columns:

@@ -7,8 +7,8 @@ after the lock. `seat_usage` reads the same for showing and locks nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -51,12 +51,14 @@ class LiveHold:
 class SeatUsage:
     """What was used of a seat and what is held on it, as far as windows around one moment need it.
 
-    `rules` are the window rules of all plans that the seat was ever entitled to; `buckets` are by `Rule.key`.
+    `rules` are the window rules of all plans that the seat was ever entitled to; `buckets` are by `Rule.key`,
+    and so is `counts_from`: no bucket of the rule begins earlier. A rule that is not in it has no such bound.
     """
 
     rules: tuple[Rule, ...]
     buckets: dict[str, list[Bucket]]
     live: tuple[LiveHold, ...]
+    counts_from: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def holds(self) -> list[Hold]:
@@ -73,13 +75,20 @@ class SeatUsage:
     def without(self, reservation_id: UUID | None) -> SeatUsage:
         """As if this reservation held nothing."""
         live = tuple(other for other in self.live if other.reservation_id != reservation_id)
-        return SeatUsage(self.rules, self.buckets, live)
+        return replace(self, live=live)
 
     def holding(self, reservation_id: UUID | None, nanousd: int) -> SeatUsage:
         """As if so much were left of what this reservation holds."""
         own = (live for live in self.live if live.reservation_id == reservation_id)
         left = tuple(replace(live, hold=replace(live.hold, nanousd=nanousd)) for live in own)
-        return SeatUsage(self.rules, self.buckets, (*self.without(reservation_id).live, *left))
+        return replace(self, live=(*self.without(reservation_id).live, *left))
+
+    def starts(self, moment: datetime) -> dict[str, datetime]:
+        """Where the buckets begin that usage at `moment` counts in, by `Rule.key`: none of a rule that counts
+        from later on.
+        """
+        starts = {rule.key: rule.bucket_start(moment, self.buckets.get(rule.key, ())) for rule in self.rules}
+        return {key: start for key, start in starts.items() if start >= self.counts_from.get(key, start)}
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
@@ -88,14 +97,14 @@ class SeatUsage:
             used = {bucket.starts_at: bucket.used for bucket in buckets.get(rule_key, ())}
             used[start] = used.get(start, 0) + nanousd
             buckets[rule_key] = [Bucket(*bucket) for bucket in used.items()]
-        return SeatUsage(self.rules, buckets, self.live)
+        return replace(self, buckets=buckets)
 
     def with_hold(self, reservation: Reservation) -> SeatUsage:
         """As if the reservation, which is of a call and new, were written."""
         hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until)
         until = reservation.charges_at or reservation.holds_until
         live = LiveHold(reservation.pk, hold, reservation.agent, until)
-        return SeatUsage(self.rules, self.buckets, (*self.live, live))
+        return replace(self, live=(*self.live, live))
 
     def windows(self, limits: Sequence[Limit], moment: datetime, *more: Hold) -> list[QuotaWindow]:
         """The windows around `moment`: what is shown, and what authorize decides by. `more`: holds that are
@@ -218,7 +227,7 @@ def _columns(state: type[CallState | ReservationState]) -> str:
 
 _USAGE_COLUMNS = (
     *("rules", "bucket_rules", "bucket_starts", "bucket_used", "hold_ids", "hold_starts", "hold_nanousd"),
-    *("hold_agents", "hold_ends", "hold_leases", "hold_agents_until"),
+    *("hold_agents", "hold_ends", "hold_leases", "hold_agents_until", "counts_from"),
 )
 _CALL_STATE = f"""
 SELECT {_columns(CallState).replace("s.api_key_id", "NULL::bigint AS api_key_id")} FROM quota_call_state(
@@ -230,9 +239,6 @@ SELECT {_columns(CallState)} FROM quota_api_call_state(
     %(key_public_id)s, %(request_id)s, %(occurred_at)s, %(at)s, %(lock)s
 ) s
 """  # noqa: S608
-_SEAT_USAGE = """
-SELECT (u.usage).* FROM quota_seat_usages(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s) u
-"""
 _SEAT_USAGES = """
 SELECT u.seat_id, (u.usage).* FROM quota_seat_usages(
     %(seats)s::bigint[], %(moments)s::timestamptz[], %(moments)s::timestamptz[], %(at)s::timestamptz
@@ -371,7 +377,7 @@ def seat_usage_around(seat_id: int | None, occurred_at: datetime, at: datetime) 
     """As `seat_usage`, as far as windows around a moment that may have passed need it. None is no seat, of
     which nothing was used.
     """
-    return take_usage_of(only_row(_SEAT_USAGE, [[seat_id], [occurred_at], [occurred_at], at]))
+    return take_usage_of(only_row(_SEAT_USAGES, {"seats": [seat_id], "moments": [occurred_at], "at": at}))
 
 
 def take_usage_of(row: dict[str, Any]) -> SeatUsage:
@@ -381,7 +387,7 @@ def take_usage_of(row: dict[str, Any]) -> SeatUsage:
 
 def take_usage(columns: Sequence[Any]) -> SeatUsage:
     """The columns of the database type `quota_seat_usage_row`, in its order, as one value. NULL is empty."""
-    rules, bucket_rules, bucket_starts, bucket_used, *of_holds = (column or () for column in columns)
+    rules, bucket_rules, bucket_starts, bucket_used, *of_holds, since = (column or () for column in columns)
     buckets: dict[str, list[Bucket]] = {}
     for rule_key, start, used in zip(bucket_rules, bucket_starts, bucket_used, strict=True):
         buckets.setdefault(rule_key, []).append(Bucket(start, used))
@@ -389,4 +395,5 @@ def take_usage(columns: Sequence[Any]) -> SeatUsage:
         LiveHold(reservation_id, Hold(start, nanousd, end, is_lease), agent, until)
         for reservation_id, start, nanousd, agent, end, is_lease, until in zip(*of_holds, strict=True)
     )
-    return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules), buckets, live)
+    counts_from = dict(zip(rules, since, strict=True))
+    return SeatUsage(tuple(Rule.from_key(rule_key) for rule_key in rules), buckets, live, counts_from)

@@ -70,16 +70,18 @@ def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:
     in_window = event.from_quota_nanousd + event.overrun_nanousd
     if event.seat_id is None:
         return
-    for rule in usage.rules:
-        # Reports that came since may have put a first_use window between this call and its own.
-        named = event.first_use_starts.get(rule.key)
-        start = (
-            datetime.fromisoformat(named)
-            if named
-            else rule.bucket_start(event.occurred_at, usage.buckets.get(rule.key, ()))
-        )
+    counts_from = usage.counts_from
+    # What was charged before its seat had the rule counts in it from there on, and not in a later window.
+    starts = {
+        rule_key: start
+        for rule_key, start in usage.starts(event.occurred_at).items()
+        if event.occurred_at >= counts_from.get(rule_key, start)
+    }
+    # Reports that came since may have put a first_use window between this call and its own.
+    starts |= {rule_key: datetime.fromisoformat(named) for rule_key, named in event.first_use_starts.items()}
+    for rule_key, start in starts.items():
         UsageBucket.objects.filter(
-            team=event.team_id, seat=event.seat_id, rule=rule.key, starts_at=start
+            team=event.team_id, seat=event.seat_id, rule=rule_key, starts_at=start
         ).update(used_nanousd=F("used_nanousd") - in_window)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
-from quota.hot_path.buckets import rebuild_buckets
+from quota.hot_path.buckets import build_buckets
 from quota.models import Entitlement, Plan, Reservation, UsageEvent
 from quota.windows import Rule
 from teams.models import Seat, Team, User
@@ -74,7 +74,8 @@ def entitle_seat(
     `renews_at` is for people: when the period ends and the next is to begin.
 
     Usage is never reset: it hangs on the seat, and a window rule that is new to the seat is summed up from
-    its events. The same source again changes nothing. Raises InvalidValue.
+    its events of the last window's length (docs/decisions/0093). The same source again changes nothing.
+    Raises InvalidValue.
     """
     term = Term(seat, plan, starts_at, ends_at, renews_at, source)
     return entitle_seats(terms=[term], at=at, by=by)[seat.pk]
@@ -84,19 +85,25 @@ def entitle_seat(
 def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> dict[int, Entitlement]:
     """As `entitle_seat`, for one or more seats of one Team; the entitlement of each, by the seat's id.
 
-    It takes few statements, because calls of these seats wait for their locks meanwhile. Raises InvalidValue.
+    It takes few statements, because calls of these seats wait for their locks meanwhile. A term begins no
+    earlier than the one that it replaces. Raises InvalidValue.
     """
-    if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in terms):
-        raise InvalidValue(_("It must end after it begins."), pointer="/ends_at")
     locked = lock_seats(term.seat for term in terms)
     open_ones = {
         row.seat_id: row for row in Entitlement.objects.open().filter(seat__in=locked).select_related("plan")
     }
-    due = [term for term in terms if not term.is_recorded_by(open_ones.get(term.seat.pk))]
+    due = [
+        replace(term, starts_at=max(term.starts_at, before.starts_at) if before else term.starts_at)
+        for term in terms
+        for before in [open_ones.get(term.seat.pk)]
+        if not term.is_recorded_by(before)
+    ]
+    if any(term.ends_at is not None and term.ends_at <= term.starts_at for term in due):
+        raise InvalidValue(_("It must end after it begins."), pointer="/ends_at")
     replaced = []
     for term in due:
         if (before := open_ones.get(term.seat.pk)) is not None:
-            before.superseded_at = max(term.starts_at, before.starts_at)
+            before.superseded_at = term.starts_at
             replaced.append(before)
     new_rules = _new_rules(due)
     Entitlement.objects.bulk_update(replaced, ["superseded_at"])
@@ -113,8 +120,8 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
         )
         for term in due
     )
-    for seat_id, rule in new_rules:
-        rebuild_buckets(seat=locked[seat_id], rule=rule)
+    for seat_id, rule, begins_at in new_rules:
+        build_buckets(seat=locked[seat_id], rule=rule, begins_at=begins_at)
     subjects: dict[str, Details] = {
         str(term.seat): {
             "seat": term.seat.pk,
@@ -130,14 +137,14 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
     return open_ones | {row.seat_id: row for row in made}
 
 
-def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule]]:
-    """Window rules that are new to a seat which has been used already, by its id."""
+def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule, datetime]]:
+    """Window rules that are new to a seat which has been used already, by its id, and when they begin."""
     used = {term.seat.pk for term in terms if _is_used(term.seat)}
     known = set(
         Entitlement.objects.filter(seat__in=used).values_list("seat_id", "plan__limits__rule_key").distinct()
     )
     return [
-        (term.seat.pk, limit.rule)
+        (term.seat.pk, limit.rule, term.starts_at)
         for term in terms
         if term.seat.pk in used
         for limit in term.plan.limits.all()

@@ -8,6 +8,7 @@ from benchmarks.figures import (
     Figure,
     Goal,
     Outcome,
+    missed,
     number,
     one_line,
     percentile,
@@ -15,6 +16,7 @@ from benchmarks.figures import (
     table_in,
     with_table,
 )
+from benchmarks.limits import Limit
 
 
 class TestGoal:
@@ -74,6 +76,36 @@ class TestFigure:
         figure = Figure("calls", 3.0, "a second", Goal(least=2), ("nothing", 0.0))
         assert figure.ratio is None
         assert figure.cells() == ["calls: 3 a second", "nothing: 0 a second", "", "≥ 2", "not measured"]
+
+
+LIMITS = [
+    Limit("a call", "two requests", "Python.", "Less of it."),
+    Limit("", "the disk", "It turns.", "A wheel."),
+]
+
+
+def test_beside_a_verdict_stands_what_limits_it_where_it_is_missed() -> None:
+    figures = [
+        Figure("a call, alone", 3.0, "ms", Goal(most=2)),
+        Figure("a call, at once", 1.0, "ms", Goal(most=2)),
+        Figure("a read", 3.0, "ms", Goal(most=2)),
+    ]
+    rows = Outcome(1, "Cost", figures, limits=LIMITS).rows()
+    assert [row.split(" | ")[-1] for row in rows] == [
+        "missed (3 of 2): two requests |",
+        "met |",
+        "missed (3 of 2): the disk |",
+    ]
+
+
+def test_what_was_missed_is_explained_once_and_what_is_met_not_at_all() -> None:
+    calls = [Figure(f"a call, {n}", 3.0, "ms", Goal(most=2)) for n in "ab"]
+    read = Figure("a read", 1.0, "ms", Goal(most=2))
+    assert missed([Outcome(1, "Cost", [*calls, read], limits=LIMITS), Outcome(2, "Rate", calls)]) == (
+        "## What limits what is missed, and what was tried\n\n"
+        "**1. Cost**: two requests\n- Where it goes: Python.\n- What was tried: Less of it.\n"
+    )
+    assert missed([Outcome(1, "Cost", [read], limits=LIMITS)]) == ""
 
 
 def test_the_table_has_a_row_for_each_figure_and_says_what_failed() -> None:

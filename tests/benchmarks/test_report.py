@@ -40,7 +40,7 @@ def test_the_document_has_the_table_the_machine_and_the_sizes() -> None:
     sizes = Sizes(1.5, 2, 3, 4, 5, 6, 7, 8, 9_000)
     assert report(outcomes, [("Processor", "one, 2 cores"), ("Python", "3.11")], sizes) == (
         "# Results\n\nWritten by `make bench`; [README.md](README.md) says how to read it.\n\n"
-        f"{table(outcomes)}\n"
+        f"{table(outcomes)}\n\n"
         "- Processor: one, 2 cores\n- Python: 3.11\n"
         "- Sizes: seconds 1.5, rounds 2, keys 3, seats 4, events 5, loaded seats 6, members 7, calls 8,"
         " batch 9,000\n"

@@ -24,6 +24,14 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+def database_clock() -> datetime:
+    """The moment by the clock that all servers of the console share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+        return moment
+
+
 def used(scene: Scene) -> list[int]:
     """What both windows count a minute after `T0`."""
     return [window.used for window in usage_bar(scene.owner, T0 + MINUTE).windows]

@@ -45,6 +45,8 @@ MIGRATIONS = (
     "quota.migrations.0025_the_clock_after_the_locks",
     "quota.migrations.0032_rows_name_their_team",
     "quota.migrations.0033_one_team_at_a_time",
+    "quota.migrations.0035_buckets_count_from",
+    "quota.migrations.0036_the_clock_after_the_locks_of_reports",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
 CALLING = (
@@ -62,6 +64,7 @@ CALLERS = {
     "quota_seat_usages": (
         *("state.locked_call_state", "state.locked_reservation_state", "state.seat_usage_around"),
     ),
+    "quota_counts_from": ("state.locked_call_state", "state.locked_reservation_state"),
     "quota_held_seat": ("state.locked_call_state",),
     "quota_call_states": ("state.locked_call_state",),
     "quota_call_state": ("state.locked_call_state",),

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from quota.models import ApiKeyMonth, CreditMonth, UsageBucket
-from tests.helpers.factories import T0, make_api_key, make_scene
+from tests.helpers.factories import FIVE_HOURS, T0, Scene, make_api_key, make_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +29,10 @@ def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
     Those of partitions, and the three of one Team each, stay: tables that were parted go forward alone.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        assert left(cursor) == (39, 1)
+        cursor.execute(import_module("quota.migrations.0036_the_clock_after_the_locks_of_reports").BACK)
+        assert left(cursor) == (39, 1)
+        cursor.execute(import_module("quota.migrations.0035_buckets_count_from").BACK)
         assert left(cursor) == (38, 1)
         cursor.execute(import_module("quota.migrations.0034_asked_of_one_team").DROP)
         assert left(cursor) == (31, 1)
@@ -68,3 +72,15 @@ def test_rows_of_before_are_given_their_team_and_keep_what_they_say() -> None:
 
 def rows_of_teams() -> list[list[Any]]:
     return [list(model.objects.order_by("pk").values()) for model in (UsageBucket, CreditMonth, ApiKeyMonth)]
+
+
+def test_buckets_of_before_a_rule_counts_go_and_all_others_stay(scene: Scene) -> None:
+    since = FIVE_HOURS.counts_from(T0)
+    starts = [since - FIVE_HOURS.step, since, since + FIVE_HOURS.step]
+    for start in starts:
+        UsageBucket.objects.create(
+            team=scene.team, seat=scene.seat, rule=FIVE_HOURS.key, starts_at=start, used_nanousd=1
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("quota.migrations.0035_buckets_count_from").OLDER_BUCKETS)
+    assert sorted(UsageBucket.objects.values_list("starts_at", flat=True)) == starts[1:]

@@ -84,6 +84,20 @@ def test_usage_of_more_than_a_length_ago_never_counts(rule: Rule, usage: Usage, 
     assert window_at(Limit("w", rule, 1), sum_into_buckets(rule, old), [], moment).used == 0
 
 
+@given(rules, usages, moments, st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_windows_of_a_rule_count_what_they_would_though_its_buckets_begin_with_the_first_of_them(
+    rule: Rule, usage: Usage, begins_at: datetime, later: timedelta
+) -> None:
+    """Of first_use, what it would had the seat not been used before: no window had been opened."""
+    since = rule.counts_from(begins_at)
+    moment = begins_at + later
+    past = [(at, n) for at, n in usage if at <= moment]
+    recent = [(at, n) for at, n in past if at >= since]
+    window = window_at(Limit("w", rule, 1), sum_into_buckets(rule, recent), [], moment)
+    assert begins_at - rule.length <= since <= begins_at
+    assert window.used == counted(rule, recent if rule.policy is Policy.FIRST_USE else past, moment)
+
+
 @given(rules, usages, moments)
 def test_holds_take_the_room_their_usage_would(rule: Rule, usage: Usage, moment: datetime) -> None:
     earlier = [(at, n) for at, n in usage if at <= moment]

@@ -101,14 +101,16 @@ _SCOPE = """scope AS (
         AS scope (id, since, until)
 )"""
 
-# Every window rule that a seat was ever entitled to, but for first_use.
+# Every window rule that a seat was ever entitled to, but for first_use, and where its first bucket may begin.
 _SEAT_RULE = """seat_rule AS (
-    SELECT DISTINCT s.id AS seat_id, s.since, s.until, l.rule_key AS rule, l.policy,
+    SELECT s.id AS seat_id, s.since, s.until, l.rule_key AS rule, l.policy,
+        quota_counts_from(l.rule_key, min(e.starts_at)) AS counts_from,
         make_interval(secs => l.length_seconds) AS length,
         'epoch'::timestamptz
             + make_interval(secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int) AS origin
     FROM scope s JOIN quota_entitlement e ON e.seat_id = s.id JOIN quota_planlimit l ON l.plan_id = e.plan_id
     WHERE l.policy <> 'first_use'
+    GROUP BY s.id, s.since, s.until, l.rule_key, l.policy, l.length_seconds
 )"""
 
 BUCKETS = f"""
@@ -120,6 +122,7 @@ WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
         JOIN quota_usageevent v ON v.seat_id = r.seat_id
             AND v.occurred_at >= date_bin(w.width, r.since, r.origin)
             AND v.occurred_at < date_bin(w.width, r.until, r.origin) + w.width
+            AND v.occurred_at >= r.counts_from
     GROUP BY 1, 2, 3, 4
 ), found AS (
     SELECT b.seat_id, r.since, b.rule, b.starts_at, b.used_nanousd AS nanousd

@@ -25,7 +25,6 @@ from quota.hot_path.authorize import Authorization, authorize
 from quota.hot_path.draws import Report
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import release, settle
-from quota.hot_path.sql import database_clock
 from quota.hot_path.state import CallState, locked_call_state, locked_reservation_state
 from quota.models import Account, ApiKeyMonth, CreditGrant, OwedUsage, RateCard, Reservation
 from quota.services.balance import add_to_balance
@@ -46,7 +45,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
-from tests.helpers.hot_path import HOUR, MINUTE, SECOND, asked_of_credits
+from tests.helpers.hot_path import HOUR, MINUTE, SECOND, asked_of_credits, database_clock
 
 pytestmark = pytest.mark.django_db
 

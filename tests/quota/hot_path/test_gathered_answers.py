@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from quota.hot_path.sql import database_clock, fetch_all
+from quota.hot_path.sql import fetch_all
 from quota.ids import new_id
 from quota.models import EventId
 from quota.services.entitlements import suspend_seat
@@ -30,6 +30,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
+from tests.helpers.hot_path import database_clock
 from tests.helpers.roads import hash_of
 
 pytestmark = pytest.mark.django_db

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from hypothesis import given
 
 from quota.errors import ReservationUnknown
 from quota.hot_path.accounts import Payer, usable_credits, usable_in_account
@@ -30,13 +31,14 @@ from quota.hot_path.state import (
     take_usage,
 )
 from quota.models import Reservation
-from quota.windows import Bucket, Hold
+from quota.windows import Bucket, Hold, Rule
 from teams.errors import KeyInvalid
 from teams.keytext import API_KEY, key_text
 from teams.services.keys import reveal_key
 from tests.helpers.factories import FIVE_HOURS, T0, USD, give_credits, limits, make_api_key, make_scene
 from tests.helpers.hot_path import MINUTE
 from tests.helpers.rows_read import read_by
+from tests.quota.test_windows_properties import moments, rules
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +65,15 @@ def test_a_seat_with_months_of_usage_is_decided_by_sixty_buckets_and_the_week() 
     for scene in scenes:
         assert len(seat_usage(scene.seat.pk, T0).buckets["rolling/18000"]) == 60
         assert read_by(partial(seat_usage, scene.seat.pk, T0))["quota_usagebucket"] == 60
+
+
+@given(rule=rules, begins_at=moments)
+def test_the_database_and_the_pure_rule_agree_from_where_on_buckets_count(
+    rule: Rule, begins_at: datetime
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quota_counts_from(%s, %s)", [rule.key, begins_at])
+        assert cursor.fetchone() == (rule.counts_from(begins_at),)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +103,7 @@ def test_a_state_is_read_by_its_fields_and_its_usage_by_the_columns_of_that(stat
 
 
 def test_arrays_of_different_lengths_are_no_rows() -> None:
-    assert take_usage([None] * 11) == SeatUsage((), {}, ())
+    assert take_usage([None] * 12) == SeatUsage((), {}, ())
     with pytest.raises(ValueError, match="shorter"):
         take_usage([None, ["fixed/3600@0"], [], [], *[None] * 7])
     with pytest.raises(ValueError, match="shorter"):

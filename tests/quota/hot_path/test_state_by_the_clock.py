@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
 from django.utils import timezone
 
 from quota.hot_path.authorize import authorize
@@ -18,7 +16,7 @@ from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import draw, release, settle
 from quota.models import Reservation, UsageEvent
 from tests.helpers.factories import USD, Scene, make_scene
-from tests.helpers.races import waiting
+from tests.helpers.hot_path import database_clock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("slow_clock")]
 
@@ -30,13 +28,6 @@ def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock of this server is a day behind."""
     right = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: right() - timedelta(days=1))
-
-
-def database_clock() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
 
 
 def scene_of_now() -> Scene:
@@ -89,23 +80,3 @@ def test_rows_in_bulk_without_a_moment_have_the_databases() -> None:
     assert [result.is_new for result in results] == [True] * 3
     recorded = UsageEvent.objects.values_list("recorded_at", flat=True)
     assert [before < moment < after for moment in recorded] == [True] * 3
-
-
-@pytest.mark.parametrize("waits_for", ["teams_subscriptionkey", "teams_seat"])
-def test_the_moment_is_after_what_a_call_has_waited_for(waits_for: str) -> None:
-    scene = scene_of_now()
-    with ThreadPoolExecutor(max_workers=1) as another:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {waits_for} FOR UPDATE")
-            asked = another.submit(asked_by_another, scene)
-            waiting("", 1)
-            locked_until = database_clock()
-        call = asked.result()
-    assert call.created_at > locked_until
-
-
-def asked_by_another(scene: Scene) -> Reservation:
-    try:
-        return ask(scene, "waits")
-    finally:
-        connection.close()

@@ -11,6 +11,7 @@ from quota.hot_path.events import ReportedEvent
 from quota.selectors.usage_bar import usage_bar
 from quota.selectors.usage_then import UsageThen, usage_then
 from quota.services.corrections import correct_charge
+from quota.services.entitlements import entitle_seat
 from quota.windows import Limit, Policy, Rule
 from teams.models import Membership
 from teams.services import seats
@@ -22,12 +23,13 @@ from tests.helpers.factories import (
     give_credits,
     limits,
     make_member,
+    make_plan,
     make_scene,
 )
 
 pytestmark = pytest.mark.django_db
 CENT = USD // 100
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=count) for count in (1, 60, 3600, 86_400))
 
 
 def then(scene: Scene, at: object, membership: Membership | None = None) -> UsageThen:
@@ -87,6 +89,22 @@ def test_a_window_of_first_use_is_the_one_that_was_open() -> None:
     assert [used(then(scene, moment)) for moment in at] == [[1], [3], [0], [4]]
     (window,) = then(scene, T0 + 7 * HOUR).windows
     assert (window.starts_at, window.resets_at) == (T0 + 6 * HOUR, T0 + 11 * HOUR)
+
+
+def test_a_window_of_first_use_of_before_the_seat_had_the_rule_is_the_one_that_was_laid_out_then() -> None:
+    scene = make_scene(limits(USD, 9 * USD))
+    for minutes in (0, 10, 70):
+        scene.desk.use(1, at=T0 + minutes * MINUTE)
+    plan = make_plan("ultra", [Limit("1h", Rule(Policy.FIRST_USE, 3600), 99 * USD)])
+    at = T0 + 65 * MINUTE
+    later = T0 + 2 * HOUR
+    entitle_seat(seat=scene.seat, plan=plan, starts_at=at, ends_at=None, source="x", at=later, by=None)
+    scene.desk.use(2, at=T0 + 129 * MINUTE)
+
+    shown = [used(then(scene, T0 + minutes * MINUTE + SECOND)) for minutes in (66, 71, 129, 131)]
+
+    assert shown == [[1], [1], [3], [0]]
+    assert [w.used // CENT for w in usage_bar(scene.owner, T0 + 129 * MINUTE + SECOND).windows] == [3]
 
 
 def test_it_is_of_the_seat_and_the_plan_of_that_moment_and_of_no_one_elses() -> None:

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from quota.errors import (
     NoUsableResources,
     QuotaExhausted,
     SeatNotEntitled,
 )
-from quota.models import Entitlement
+from quota.models import Entitlement, UsageBucket
 from quota.selectors.usage_bar import usage_bar
 from quota.services.entitlements import entitle_seat, resume_seat, suspend_seat
 from quota.windows import Limit, Policy, Rule
@@ -29,6 +29,7 @@ from tests.helpers.factories import (
     make_team,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
+from tests.helpers.rows_read import read_by
 from tokenplan.kit.errors import InvalidValue
 
 DAY = timedelta(days=1)
@@ -80,6 +81,56 @@ def test_a_plan_with_another_window_rule_counts_what_was_used_before(scene: Scen
     windows = {w.limit.name: w for w in usage_bar(scene.owner, later).windows}
     assert (windows["day"].used, windows["day"].starts_at) == (150 * PENNY, T0)
     assert windows["5h"].used == 150 * PENNY
+
+
+def use_every_day_of_a_year(scene: Scene) -> None:
+    """Charges of a cent in the shape of one that was made, each of a day more ago."""
+    scene.desk.use(1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO quota_usageevent SELECT (jsonb_populate_record(v, jsonb_build_object("
+            "'id', gen_random_uuid(), 'draw_id', day::text, "
+            "'occurred_at', v.occurred_at - day * interval '1 day'"
+            "))).* FROM quota_usageevent v, generate_series(1, 365) AS day"
+        )
+
+
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        (Rule(Policy.ROLLING, 2 * 86400), 2),
+        (Rule(Policy.FIXED, 2 * 86400, T0 - DAY), 2),
+        (Rule(Policy.FIRST_USE, 2 * 86400), 3),
+    ],
+)
+def test_a_new_rule_reads_and_writes_no_more_of_a_seats_year_than_its_last_window(
+    scene: Scene, rule: Rule, days: int
+) -> None:
+    use_every_day_of_a_year(scene)
+    plan = make_plan("ultra", [Limit("2d", rule, USD), Limit("5h", FIVE_HOURS, USD)])
+
+    def renew() -> None:
+        entitle_seat(seat=scene.seat, plan=plan, starts_at=T0, ends_at=None, source="r", at=T0, by=None)
+
+    read = read_by(renew)
+    # One of them is asked whether the seat was ever used.
+    assert sum(rows for table, rows in read.items() if table.startswith("quota_usageevent")) <= days + 1
+    assert (
+        sum(UsageBucket.objects.filter(rule=rule.key).values_list("used_nanousd", flat=True)) == days * PENNY
+    )
+
+
+def test_periods_of_a_seat_never_overlap(scene: Scene) -> None:
+    entitle_seat(
+        seat=scene.seat, plan=scene.plan, starts_at=T0 + DAY, ends_at=None, source="a", at=T0, by=None
+    )
+    entitle_seat(seat=scene.seat, plan=scene.plan, starts_at=T0, ends_at=None, source="b", at=T0, by=None)
+    rows = Entitlement.objects.filter(seat=scene.seat).order_by("pk")
+    assert [(row.starts_at, row.superseded_at) for row in rows] == [
+        (T0, T0 + DAY),
+        (T0 + DAY, T0 + DAY),
+        (T0 + DAY, None),
+    ]
 
 
 def test_an_entitlement_that_has_ended_is_no_seat(scene: Scene) -> None:

@@ -59,7 +59,12 @@ def test_whatever_the_services_did_nothing_differs(seed: int) -> None:
     give_credits(scene.team, 1 * USD)
     allow_credits(scene.owner, month_cap=150 * CENT)
     sessions = make_plan(
-        "ultra", [Limit("session", Rule(Policy.FIRST_USE, 7200), 60 * CENT), *limits(USD, 9 * USD)]
+        "ultra",
+        [
+            Limit("session", Rule(Policy.FIRST_USE, 7200), 60 * CENT),
+            Limit("day", Rule(Policy.ROLLING, 86_400), 5 * USD),
+            *limits(USD, 9 * USD),
+        ],
     )
     at = T0
     open_calls = []

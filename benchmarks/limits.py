@@ -1,0 +1,127 @@
+"""What limits a target that is missed, and what was tried: words beside its verdict.
+
+They stand here, and not in the results, so that the table is of one run alone: what is met prints none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Of the figures of a target whose names begin with `of`. `short` is for a cell of the table; `profile`
+    says where time or bytes go, `tried` what was done about it and what came of that.
+    """
+
+    of: str
+    short: str
+    profile: str
+    tried: str
+
+
+LIMITS: Mapping[str, Sequence[Limit]] = {
+    "cpu": [
+        Limit(
+            "a call",
+            "two requests and two commits a call",
+            "Python reads, decides and answers two requests a call: two thirds of the time. The rest "
+            "is PostgreSQL's: what a batch costs whatever its size, four statements and two commits. "
+            "At 16 connections a batch is a handful of calls.",
+            "Gathering, prepared statements, generic plans, fewer indexes and foreign keys, uvloop "
+            "and orjson are in use (decisions 54, 55, 82, 91). No gain: a server apart for gateways "
+            "on two cores, the BEGIN of a batch sent with its first statement. One web process "
+            "instead of two: a quarter less at 16 connections, but fewer calls a second. A prototype "
+            "that decided inside the database took 0.61 ms; the product decides in Python, by the "
+            "same functions for one call and for many.",
+        )
+    ],
+    "rate": [
+        Limit(
+            "",
+            "processor time: see there",
+            "The console, PostgreSQL and the client share two cores and use up nearly all of them. "
+            "The disk is not the limit: some 0.1 ms a commit, which many "
+            "calls share. So the rate is the cores divided by the processor time of a call.",
+            "What is said there. No gain: authorize and settle in one transaction, another switch "
+            "interval of Python's threads.",
+        )
+    ],
+    "latency": [
+        Limit(
+            "authorize",
+            "a call waits for the batch before its own",
+            "A call that comes while a batch is worked waits for that batch, and then for its own, "
+            "which commits; the bare view waits for nobody and commits nothing.",
+            "Batches are worked by an event loop's thread in place of threads of requests, and kinds "
+            "of calls take turns in it: in use (decision 54). Nothing else was tried for latency "
+            "alone; whatever makes a batch cheaper shortens both waits.",
+        )
+    ],
+    "bulk": [
+        Limit(
+            "",
+            "Python works out each row's windows",
+            "The windows of each row are worked out in Python, before and after it, and a row is an "
+            "event, its index entries and its buckets; a transaction of pgbench writes two rows. "
+            "Events of four connections about the same keys are recorded one after another.",
+            "A hundred rows a transaction, by one statement that locks and reads and one that writes "
+            "(decision 63): some ten times the 209 to 478 events a second of a transaction a row. One "
+            "wait for the disk a request, and windows as numbers in place of JSON (decision 64): in "
+            "use.",
+        )
+    ],
+    "reads": [
+        Limit(
+            "the bar's fragment",
+            "Django's session, user and membership",
+            "Session, user and membership are two thirds of the request, texts a fifth. A page is "
+            "answered so when its bar has changed, once a minute at least, since a line says where "
+            "time stands in the week; in between it is answered as it was.",
+            "One statement for the bars of a page, texts made in Python, an answer in batches where "
+            "nothing has changed: in use (decisions 56, 72, 87). To gather the rest, the check of a "
+            "session would be written a second time beside Django's; it was left.",
+        )
+    ],
+    "stored": [
+        Limit(
+            "stored",
+            "an event, a hold and seven index entries",
+            "Two fifths are the event with its windows before and after, a fifth the hold, a seventh "
+            "the id of the request with its index, and the rest other indexes: both primary keys, "
+            "draws, and usage of a seat, of a member and of a Team.",
+            "Windows as numbers in place of JSON, the rate card in place of prices, hashes of 128 "
+            "bits, no windows of settled holds, four indexes fewer: in use (decisions 64, 91); the "
+            "first version stored 3.7 kB. Not done: to drop a hold when it is settled.",
+        )
+    ],
+    "memory": [
+        Limit(
+            "after",
+            "imports, and what bulk requests leave",
+            "Measured after all other targets in the same processes; after calls alone it is 107 MB. "
+            "93 are imports, 12 of them Stripe's SDK with both of the HTTP libraries that it can use. "
+            "A bulk request of 1,000 rows needs 10 while it is worked, and Python keeps most of it "
+            "for the next.",
+            "Two arenas of the C library in place of eight a core save 5 to 9 MB after the same bulk "
+            "requests and pages: in use.",
+        )
+    ],
+    "tasks": [
+        Limit(
+            "reconcile",
+            "what does not follow from what is new",
+            "With nothing new a run still looks at the Teams that have Credits, and at whether each "
+            "member has a key: that follows the number of seats. It also reads again what was "
+            "recorded in the minute before the last run.",
+            "Charges are checked once, and sums where something new counts in them (decision 58); of "
+            "usage that is reported late the weeks that it is of, and no longer all weeks since.",
+        )
+    ],
+}
+
+
+def limit_of(limits: Sequence[Limit], what: str) -> Limit | None:
+    """That of the figure with this name."""
+    return next((limit for limit in limits if what.startswith(limit.of)), None)
