@@ -39,7 +39,10 @@ TICK = timedelta(microseconds=1)
 ROWS = "SELECT s.*, (s.usage).rules IS NOT NULL AS has_usage FROM "
 CALLS = f"{ROWS} quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s) s"
 HOLDS = f"{ROWS} quota_gather_holds(%(ids)s::uuid[], %(draw_ids)s, %(credentials)s::text[], %(at)s) s"
-EVENTS = f"{ROWS} quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s) s"
+GATHER_EVENTS = (
+    "quota_gather_events(%(keys)s, %(moments)s, %(ids)s, interval '9 days', interval '9 days', %(at)s) s"
+)
+EVENTS = f"{ROWS} {GATHER_EVENTS}"
 
 
 @pytest.fixture
@@ -76,10 +79,10 @@ def holds(
     return fetch_all(HOLDS, {"ids": list(ids), "at": at, **values})
 
 
-def events(*reported: tuple[str, datetime]) -> list[dict[str, Any]]:
+def events(*reported: tuple[str, datetime], at: datetime = T0 + MINUTE) -> list[dict[str, Any]]:
     keys, moments = [key for key, _ in reported], [moment for _, moment in reported]
     ids = [f"e{n}" for n in range(len(reported))]
-    return fetch_all(EVENTS, {"keys": keys, "moments": moments, "ids": ids, "at": T0 + MINUTE})
+    return fetch_all(EVENTS, {"keys": keys, "moments": moments, "ids": ids, "at": at})
 
 
 def limits_within() -> dict[str, str]:
@@ -125,6 +128,17 @@ def test_of_keys_that_nobody_has_there_is_nothing_but_the_number(scene: Scene) -
     assert events((new_key_id(), T0))[0]["key_id"] is None
 
 
+def test_of_a_call_out_of_time_there_is_nothing_but_the_number(scene: Scene) -> None:
+    key, tick = id_of(scene.desk.key), timedelta(microseconds=1)
+    at = T0 + timedelta(days=30)
+    since, until = at - timedelta(days=9), at + timedelta(days=9)
+    moments = [since - tick, since, at, until, until + tick]
+    rows = events(*((key, moment) for moment in moments), at=at)
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["key_id"] is not None for row in rows] == [False, True, True, True, False]
+    assert [row["has_usage"] for row in rows] == [False, True, False, False, False]
+
+
 def test_without_a_moment_it_is_the_clock_after_the_locks(scene: Scene) -> None:
     held = scene.desk.ask()
     before = database_clock()
@@ -164,7 +178,7 @@ def test_usage_is_read_around_the_first_and_the_last_call_of_a_seat(scene: Scene
         scene.desk.use(1, at=moment)
     asked = {"keys": [key] * 2, "moments": [late, T0], "ids": ["a", "b"], "at": late + MINUTE}
     one, _ = fetch_all(
-        "SELECT (s.usage).bucket_starts FROM quota_gather_events(%(keys)s, %(moments)s, %(ids)s, %(at)s) s",
+        f"SELECT (s.usage).bucket_starts FROM {GATHER_EVENTS}",
         asked,
     )
     rolling = [start for start in one["bucket_starts"] if start > T0 - HOUR]
