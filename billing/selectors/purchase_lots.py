@@ -64,7 +64,8 @@ ORDER BY i.id
 """  # noqa: S608
 
 _LOTS = f"""{_G}
-SELECT format('source of %s', {names.lot("g.id", among="g")}), 'something that was paid', quote_literal(g.source)
+SELECT format('source of %s', {names.lot("g.id", among="g")}),
+    'something that was paid', quote_literal(g.source)
 FROM g
 WHERE (g.source LIKE 'purchase:%' AND NOT EXISTS (
         SELECT 1 FROM billing_creditpurchase p WHERE p.lot_id = g.id AND p.state = 'paid'

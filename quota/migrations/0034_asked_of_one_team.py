@@ -74,6 +74,15 @@ BEGIN
     RETURN (SELECT i.reservation_id FROM quota_requestid i WHERE i.team_id = p_team_id AND i.request_id = p_id);
 END $$;
 
+-- Whether a seat has usage, or something is held on it.
+CREATE FUNCTION quota_is_used(p_team_id bigint, p_seat_id bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM quota_reservation r WHERE r.team_id = p_team_id AND r.seat_id = p_seat_id AND r.state = 'held') THEN
+        RETURN true;
+    END IF;
+    RETURN EXISTS (SELECT 1 FROM quota_usageevent v WHERE v.team_id = p_team_id AND v.seat_id = p_seat_id);
+END $$;
+
 -- What is left in the live lots of an account of a Team.
 CREATE FUNCTION quota_left_in_lots(p_team_id bigint, p_account text, p_at timestamptz)
 RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -86,6 +95,7 @@ END $$;
 
 DROP = """
 DROP FUNCTION quota_left_in_lots(bigint, text, timestamptz);
+DROP FUNCTION quota_is_used(bigint, bigint);
 DROP FUNCTION quota_named_by_gateway(bigint, boolean, text);
 DROP FUNCTION quota_used_then(bigint, bigint, text, interval, timestamptz, timestamptz, timestamptz);
 DROP FUNCTION quota_used_of_seat(bigint, bigint, bigint, timestamptz, timestamptz);

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BigIntegerField, DateTimeField, F, Func, UUIDField, Value
+from django.db.models import BigIntegerField, BooleanField, DateTimeField, F, Func, UUIDField, Value
 from django.db.models.functions import Coalesce
 
 from quota.models import Account
@@ -63,3 +63,8 @@ def named_by_gateway(team: str, text: str, *, of_event: bool) -> Func:
     """
     asked = (F(team), Value(of_event), Value(text))
     return Func(*asked, function="quota_named_by_gateway", output_field=UUIDField())
+
+
+def is_used(seat: str) -> Func:
+    """Whether a seat has usage, or something is held on it. `seat`: the field that is the seat's id."""
+    return Func(F("team_id"), F(seat), function="quota_is_used", output_field=BooleanField())

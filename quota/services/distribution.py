@@ -47,7 +47,7 @@ WHERE pronamespace = current_schema()::regnamespace AND proname IN (
     'quota_credits_of', 'quota_lock_credits', 'quota_usable_credits', 'quota_usable_balance',
     'quota_team_of_hold', 'quota_write_hold', 'quota_write_charge',
     'quota_used_in_buckets', 'quota_starts_of_buckets', 'quota_last_charge', 'quota_used_of_seat',
-    'quota_used_then', 'quota_left_in_lots', 'quota_named_by_gateway'
+    'quota_used_then', 'quota_left_in_lots', 'quota_named_by_gateway', 'quota_is_used'
 )
 """
 

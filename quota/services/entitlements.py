@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from quota.errors import PlanNotSellable, SeatNotEntitled
 from quota.hot_path.buckets import build_buckets
-from quota.models import Entitlement, Plan, Reservation, UsageEvent
+from quota.models import Entitlement, Plan
+from quota.selectors.asked_of_one_team import is_used
 from quota.windows import Rule
 from teams.models import Seat, Team, User
 from teams.services import seats
@@ -139,7 +140,8 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
 
 def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule, datetime]]:
     """Window rules that are new to a seat which has been used already, by its id, and when they begin."""
-    used = {term.seat.pk for term in terms if _is_used(term.seat)}
+    of_terms = Seat.objects.filter(pk__in=[term.seat.pk for term in terms])
+    used = set(of_terms.filter(is_used("pk")).values_list("pk", flat=True))
     known = set(
         Entitlement.objects.filter(seat__in=used).values_list("seat_id", "plan__limits__rule_key").distinct()
     )
@@ -150,13 +152,6 @@ def _new_rules(terms: Sequence[Term]) -> list[tuple[int, Rule, datetime]]:
         for limit in term.plan.limits.all()
         if (term.seat.pk, limit.rule_key) not in known
     ]
-
-
-def _is_used(seat: Seat) -> bool:
-    """Whether it has usage, or something is held on it."""
-    of_seat = {"team": seat.team_id, "seat": seat}
-    held = Reservation.objects.filter(**of_seat, state=Reservation.State.HELD)
-    return held.exists() or UsageEvent.objects.filter(**of_seat).exists()
 
 
 @one_transaction()

@@ -44,7 +44,7 @@ WRITES = re.compile(
 ENDS_WELL = {200, 201, 204, 302, 403, 404, 409, 422}
 # They have no method that writes.
 ONLY_READ = {
-    *("account", "account-bars", "account-tokens-csv", "plans-choose", "api-my-usage"),
+    *("account", "account-bars", "account-tokens-csv", "moments", "plans-choose", "api-my-usage"),
     *("mfa_download_recovery_codes", "mfa_index", "mfa_view_recovery_codes"),
     *("api-rate-card", "api-reservation", "api-reservations", "api-refusals", "api-usage-refusals"),
     *("api-balance", "api-usage", "api-receipts", "api-receipts-csv", "api-receipt", "api-series"),
