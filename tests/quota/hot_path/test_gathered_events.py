@@ -14,6 +14,7 @@ from django.db import connection
 from quota.hot_path import batches, gathered_events
 from quota.hot_path.batches import LEFT, REPEATED
 from quota.hot_path.bulk import RowResult, record_events
+from quota.hot_path.draws import MAX_AHEAD
 from quota.hot_path.events import ReportedEvent
 from quota.hot_path.gathered_events import record_gathered
 from quota.ids import new_id
@@ -72,10 +73,20 @@ def test_where_nothing_is_usual_the_database_is_asked_nothing(scene: Scene, aske
         event(scene, "forged", key_text=scene.desk.key[:-1] + "?"),
         event(scene, "of an API key", key_text=secret),
         event(scene, "of a hold", reservation_id=new_id()),
-        event(scene, "too late", at=T0 - timedelta(days=7, microseconds=1)),
     ]
-    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 4
+    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 3
     assert asked == []
+
+
+def test_what_is_too_late_or_ahead_by_the_moment_of_the_report_is_left_and_nothing_is_written(
+    scene: Scene,
+) -> None:
+    rows = [
+        event(scene, "too late", at=T0 - timedelta(days=7, microseconds=1)),
+        event(scene, "ahead", at=T0 + MAX_AHEAD + timedelta(microseconds=1)),
+    ]
+    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 2
+    assert not UsageEvent.objects.exists()
 
 
 def test_where_nothing_is_new_nothing_is_written(scene: Scene, asked: list[str]) -> None:
