@@ -72,10 +72,16 @@ def test_where_nothing_is_usual_the_database_is_asked_nothing(scene: Scene, aske
         event(scene, "forged", key_text=scene.desk.key[:-1] + "?"),
         event(scene, "of an API key", key_text=secret),
         event(scene, "of a hold", reservation_id=new_id()),
-        event(scene, "too late", at=T0 - timedelta(days=7, microseconds=1)),
     ]
-    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 4
+    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 3
     assert asked == []
+
+
+def test_what_is_out_of_time_is_known_after_the_locks_and_left(scene: Scene, asked: list[str]) -> None:
+    late, tick = timedelta(days=7), timedelta(microseconds=1)
+    rows = [event(scene, "too late", at=T0 - late - tick), event(scene, "ahead", at=T0 + 5 * MINUTE + tick)]
+    assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 2
+    assert asked == ["quota_gather_events"]
 
 
 def test_where_nothing_is_new_nothing_is_written(scene: Scene, asked: list[str]) -> None:
