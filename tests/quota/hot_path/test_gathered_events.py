@@ -14,7 +14,6 @@ from django.db import connection
 from quota.hot_path import batches, gathered_events
 from quota.hot_path.batches import LEFT, REPEATED
 from quota.hot_path.bulk import RowResult, record_events
-from quota.hot_path.draws import MAX_AHEAD
 from quota.hot_path.events import ReportedEvent
 from quota.hot_path.gathered_events import record_gathered
 from quota.ids import new_id
@@ -78,15 +77,11 @@ def test_where_nothing_is_usual_the_database_is_asked_nothing(scene: Scene, aske
     assert asked == []
 
 
-def test_what_is_too_late_or_ahead_by_the_moment_of_the_report_is_left_and_nothing_is_written(
-    scene: Scene,
-) -> None:
-    rows = [
-        event(scene, "too late", at=T0 - timedelta(days=7, microseconds=1)),
-        event(scene, "ahead", at=T0 + MAX_AHEAD + timedelta(microseconds=1)),
-    ]
+def test_what_is_out_of_time_is_known_after_the_locks_and_left(scene: Scene, asked: list[str]) -> None:
+    late, tick = timedelta(days=7), timedelta(microseconds=1)
+    rows = [event(scene, "too late", at=T0 - late - tick), event(scene, "ahead", at=T0 + 5 * MINUTE + tick)]
     assert record_gathered(rows, gateway=scene.desk.gateway, at=T0) == [LEFT] * 2
-    assert not UsageEvent.objects.exists()
+    assert asked == ["quota_gather_events"]
 
 
 def test_where_nothing_is_new_nothing_is_written(scene: Scene, asked: list[str]) -> None:
