@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -124,7 +125,7 @@ class InviteCampaignAdmin(VerbsAdmin[InviteCampaign]):
             made = attempt_form(form, lambda: _open(form.cleaned_data, operator(request), at))
             if made:
                 done = gettext("%(campaign)s is in force from %(moment)s UTC on.")
-                begins = f"{made.value.starts_at:%Y-%m-%d %H:%M}"
+                begins = date_format(made.value.starts_at, "j M Y, H:i")
                 self.message_user(request, done % {"campaign": made.value.title, "moment": begins})
                 return redirect(back)
         return form_page(self, request, form, title=gettext("Begin an invite campaign"), back=back)

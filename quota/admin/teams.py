@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -109,7 +110,7 @@ def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime
     return gettext("%(team)s has %(credits)s Credits more, until %(day)s.") % {
         "team": team,
         "credits": credits_text(lot.amount_nanousd),
-        "day": f"{lot.expires_at:%Y-%m-%d}",
+        "day": date_format(lot.expires_at, "j M Y"),
     }
 
 
@@ -126,7 +127,7 @@ def _give_voucher(team: Team, values: Mapping[str, Any], by: User, at: datetime)
     return gettext("%(team)s has %(amount)s more to spend with API keys, until %(day)s.") % {
         "team": team,
         "amount": usd_text(lot.amount_nanousd),
-        "day": f"{values['expires_at']:%Y-%m-%d}",
+        "day": date_format(values["expires_at"], "j M Y"),
     }
 
 

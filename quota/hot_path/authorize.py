@@ -13,9 +13,8 @@ from quota.errors import RequestIdReused, ReservationClosed
 from quota.hot_path.accounts import usable_in_account
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import plan_terms, windows_then
-from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
+from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.refusals import no_room
-from quota.hot_path.sql import Columns
 from quota.hot_path.state import LAST_USED_RESOLUTION, CallState, id_and_kind_of, locked_call_state
 from quota.models import Gateway, RequestId, Reservation
 from quota.models.reservations import LAPSED
@@ -138,7 +137,6 @@ def _authorization(
     )
 
 
-_HOLD = Columns(Reservation)
 # What holds the Credits part, or API balance, also locks and checks it, in one round trip.
 _WRITE = "SELECT quota_write_hold(%(row)s::json, %(credits_needed)s, %(last_used_before)s, %(lock)s)"
 
@@ -151,7 +149,7 @@ def _write(hold: NewHold) -> bool:
         cursor.execute(
             _WRITE,
             {
-                "row": _HOLD.json_of(hold.reservation),
+                "row": HOLD.json_of(hold.reservation),
                 "credits_needed": hold.credits_needed,
                 "last_used_before": hold.reservation.created_at - LAST_USED_RESOLUTION,
                 "lock": True,

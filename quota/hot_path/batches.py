@@ -8,10 +8,9 @@ from enum import Enum
 from uuid import UUID
 
 from quota.allocation import split
-from quota.hot_path.charges import AfterDraw, Call, Charging, HeldParts, room_of, worked_out
-from quota.hot_path.sql import Columns, fetch_all
+from quota.hot_path.charges import EVENT, AfterDraw, Call, Charging, HeldParts, room_of, worked_out
+from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
-from quota.models import UsageEvent
 from quota.pricing import Charge
 from teams import keytext
 from tokenplan.kit.errors import Refusal, Unavailable
@@ -60,7 +59,6 @@ def covered(
     return worked_out(call, price, parts, seat_usage=seat_usage, held=held, at=at, becomes=becomes)
 
 
-_EVENT = Columns(UsageEvent)
 _WRITE_CHARGES = """
 SELECT quota_write_charges(
     %(rows)s::json, %(at)s,
@@ -102,6 +100,6 @@ def write_charges(charged: Sequence[Charging], at: datetime) -> None:
             "rules": [rule for _, _, rule, _ in sums],
             "starts": [start for _, _, _, start in sums],
             "used": [*sums.values()],
-            "rows": _EVENT.json(events),
+            "rows": EVENT.json(events),
         },
     )

@@ -108,6 +108,8 @@ class HeldParts:
 
 NOTHING_HELD = HeldParts()
 
+EVENT = Columns(UsageEvent)
+
 
 class AfterDraw(StrEnum):
     """What becomes of the reservation: it stays as it is, or is closed."""
@@ -198,7 +200,7 @@ def worked_out(
     left = held.without(price.amount)
     usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)
     usage = usage.with_usage(starts, in_window)
-    event = UsageEvent(
+    event = EVENT.new(
         gateway_id=call.gateway_id,
         external_id=call.external_id,
         usage_hash=call.usage_hash,
@@ -270,7 +272,6 @@ def lots_of(payer: Payer, at: datetime) -> CreditGrantQuerySet:
     return CreditGrant.objects.filter(team_id=payer.team_id).of_account(payer.account).live(at)
 
 
-_EVENT = Columns(UsageEvent)
 # One round trip for the event, its hold and its buckets.
 _WRITE = """SELECT quota_write_charge(
     %(row)s::json, %(drawn_quota)s, %(drawn_credits_nanousd)s, %(drawn_balance_nanousd)s, %(becomes)s,
@@ -282,7 +283,7 @@ def _write(charging: Charging) -> None:
     starts = charging.starts
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, {"row": _EVENT.json_of(charging.event), **buckets, **charging.of_hold})
+        cursor.execute(_WRITE, {"row": EVENT.json_of(charging.event), **buckets, **charging.of_hold})
 
 
 def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:

@@ -21,8 +21,8 @@ from django.db import transaction
 from quota import servers
 from quota.hot_path.authorize import Authorization, authorization_of
 from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
-from quota.hot_path.holds import AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
-from quota.hot_path.sql import Columns, fetch_all
+from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
+from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import (
     LAST_USED_RESOLUTION,
     CallState,
@@ -142,7 +142,6 @@ def _held(
     return None if hold.credits_needed else hold
 
 
-_RESERVATION = Columns(Reservation)
 _WRITE_HOLDS = "SELECT quota_write_holds(%(rows)s::json, %(keys)s, %(at)s, %(last_used_before)s) AS written"
 
 
@@ -154,7 +153,7 @@ def _write_holds(holds: Sequence[Reservation], at: datetime) -> None:
             "at": at,
             "keys": [*{hold.key_id for hold in holds}],
             "last_used_before": at - LAST_USED_RESOLUTION,
-            "rows": _RESERVATION.json(holds),
+            "rows": HOLD.json(holds),
         },
     )
     if row["written"] < len(holds):

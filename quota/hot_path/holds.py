@@ -17,6 +17,7 @@ from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.draws import TAKEN_FOR
 from quota.hot_path.hashes import hash_of
 from quota.hot_path.refusals import check_agents
+from quota.hot_path.sql import Columns
 from quota.hot_path.state import CallState
 from quota.ids import new_id_of
 from quota.models import Gateway, Reservation
@@ -28,6 +29,8 @@ from tokenplan.kit.errors import InvalidValue
 
 # A video is made by a job that runs for hours.
 LIFETIME_OF_MODALITY_SECONDS = {"video": 14_400}
+
+HOLD = Columns(Reservation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def hold_for(
     is_lease = request.hold_nanousd is not None
     expires_at = at + lifetime
     windows = state.usage.windows(plan.limits, at, Hold(at, parts.from_quota)) if plan else []
-    reservation = Reservation(
+    reservation = HOLD.new(
         id=new_id_of(state.team_id),
         gateway_id=gateway.pk,
         request_id=request.request_id,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 import psycopg
 from django.db import connection
 from django.db.models import Model
+from django.db.models.base import ModelState
 from psycopg.rows import dict_row
+
+M = TypeVar("M", bound=Model)
 
 
 def fetch_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any] | None:
@@ -46,19 +49,33 @@ def only_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any]
     return row
 
 
-class Columns:
+class Columns(Generic[M]):
     """All columns of a model, for database functions that write rows."""
 
-    def __init__(self, model: type[Model]) -> None:
-        self._all = [field.attname for field in model._meta.concrete_fields]
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        self._all = [(field.attname, field.get_default) for field in model._meta.concrete_fields]
 
-    def json(self, rows: Sequence[Model]) -> str:
+    def new(self, **columns: Any) -> M:
+        """`model(**columns)`, columns by their own names, at a quarter of its cost: each call makes two rows.
+        Raises TypeError for what is no column. No signal is sent.
+        """
+        row = self._model.__new__(self._model)
+        row._state = ModelState()
+        values = row.__dict__
+        for name, default in self._all:
+            values[name] = columns.pop(name) if name in columns else default()
+        if columns:
+            raise TypeError(f"{self._model.__name__} has no columns {sorted(columns)}")
+        return row
+
+    def json(self, rows: Sequence[M]) -> str:
         """The rows as a JSON array, for `json_populate_recordset`."""
         return orjson.dumps([self._values(row) for row in rows]).decode()
 
-    def json_of(self, row: Model) -> str:
+    def json_of(self, row: M) -> str:
         """The row as a JSON object, for `json_populate_record`."""
         return orjson.dumps(self._values(row)).decode()
 
-    def _values(self, row: Model) -> dict[str, Any]:
-        return {name: getattr(row, name) for name in self._all}
+    def _values(self, row: M) -> dict[str, Any]:
+        return {name: getattr(row, name) for name, _ in self._all}

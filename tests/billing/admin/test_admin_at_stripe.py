@@ -227,7 +227,7 @@ def test_a_campaign_is_begun_once_however_often_the_form_is_sent(
     first = operator.post(url, sent, follow=True)
     operator.post(url, sent)
 
-    assert "Invite a friend is in force from 2026-06-01 00:00 UTC on." in words(first)
+    assert "Invite a friend is in force from 1 Jun 2026, 00:00 UTC on." in words(first)
     campaign = InviteCampaign.objects.get()
     assert (campaign.off_hundredths, campaign.voucher_hundredths, campaign.voucher_days) == (1_250, 1_000, 30)
     assert campaign.promotion == Promotion.objects.get(percent_hundredths=1_250, duration="once")

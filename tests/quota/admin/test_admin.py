@@ -124,7 +124,7 @@ def test_granting_credits_twice_for_one_reason_is_two_lots(scene: Scene, operato
     for _ in range(2):
         page = submit(operator, verb_url(scene.team, "grant-credits"), credits="2,500", reason="sorry")
 
-    assert "has 2500.000 Credits more, until 2027-06-03." in page
+    assert "has 2500.000 Credits more, until 3 Jun 2027." in page
     assert CreditGrant.objects.filter(amount_nanousd=2500 * CREDIT).count() == 2
     assert (
         operator.post(verb_url(scene.team, "grant-credits"), {"credits": "0", "reason": "x"}).status_code
@@ -237,7 +237,7 @@ def test_giving_a_voucher_twice_for_one_reason_is_two_lots(scene: Scene, operato
     for _ in range(2):
         page = submit(operator, verb_url(scene.team, "give-voucher"), **form)
 
-    assert "has $2.50 more to spend with API keys, until 2026-07-03." in page
+    assert "has $2.50 more to spend with API keys, until 3 Jul 2026." in page
     lots = CreditGrant.objects.for_team(scene.team).api_balance()
     assert [(lot.amount_nanousd, lot.expires_at) for lot in lots] == [
         (2_500_000_000, datetime(2026, 7, 3, tzinfo=UTC))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
@@ -28,3 +30,16 @@ def test_a_row_is_read_by_the_names_of_its_columns() -> None:
 def test_rows_are_read_over_a_connection_that_is_not_there_yet() -> None:
     connection.close()
     assert fetch_all("SELECT %(one)s::int AS one", {"one": 1}) == [{"one": 1}]
+
+
+def test_a_row_that_is_made_of_columns_is_as_the_model_makes_it() -> None:
+    given: dict[str, Any] = {"card_id": 2, "alias": "a", "model": "m"}
+    made, usual = Columns(RateCardAlias).new(**given), RateCardAlias(**given)
+    assert made.__dict__ | {"_state": None} == usual.__dict__ | {"_state": None}
+    assert made._state.adding
+    assert made._state.db is None
+
+
+def test_a_row_is_not_made_of_what_is_no_column() -> None:
+    with pytest.raises(TypeError, match="no columns"):
+        Columns(RateCardAlias).new(card_id=2, alias="a", model="m", colour="red")
