@@ -36,7 +36,9 @@ VERB = "it only takes what a button sends"
 FILE = "it is a file"
 NOT_WALKED = {
     **dict.fromkeys(("query-balance", "remains", "remains-legacy", "schema", "stripe-webhook"), FOR_PROGRAMS),
-    **dict.fromkeys(("account-bars", "account-key-used", "docs-found", "moments", "search", "support-bars"), PART),
+    **dict.fromkeys(
+        ("account-bars", "account-key-used", "docs-found", "moments", "search", "support-bars"), PART
+    ),
     "team-next-invoice": PART,
     **dict.fromkeys((name for name, address in PAGES.items() if "GET" not in address.methods), VERB),
     **dict.fromkeys(("account-session-end", "account-sessions-end-others", "account-token-revoke"), VERB),
