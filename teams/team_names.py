@@ -6,12 +6,17 @@ from functools import cache
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import override, pgettext
 
 
 def first_name() -> str:
-    """Of a Default Team, in the active language."""
+    """What a Default Team is stored as, in the active language; the API calls it so."""
     return _("Default Team")
+
+
+def shown_name() -> str:
+    """What people read in its place, in the active language."""
+    return pgettext("of a Default Team", "Personal")
 
 
 @cache

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext_noop
 
 from quota.models import Account
@@ -91,8 +92,11 @@ def local(iso: str) -> str:
 
 @register.filter
 def cause(text: str) -> str:
-    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
-    return said_again(text, [(USAGE_OF, "")])
+    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is. A
+    capital first, but not where a language puts the name of a model there.
+    """
+    said = said_again(text, [(USAGE_OF, "")])
+    return capfirst(said) if said == text else said
 
 
 @register.filter("window_label")

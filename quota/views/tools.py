@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,7 +22,7 @@ from quota.tool_guides.catalog import GUIDES, QUICKSTART, TOOLS
 from quota.tool_guides.parts import Guide, Protocol
 from quota.views.own_bars import own_bar
 from teams.errors import KeyInvalid, KeyRootMissing
-from teams.models import Membership, User
+from teams.models import Membership, SubscriptionKey, User
 from teams.permissions import Right
 from teams.services.keys import reveal_key
 from teams.views.base import TeamRequest, show, team_page
@@ -46,8 +47,9 @@ def tools(request: HttpRequest) -> HttpResponse:
         "not_set": [name for protocol, name in SETTINGS.items() if not found.setup.url(protocol)],
         "names_settings": _is_operator(request),
         "team_slug": _own_slug(request),
+        "keys": _own_keys(request.user) if isinstance(request.user, User) else (),
     }
-    return render(request, "quota/tools.html", context)
+    return _private(render(request, "quota/tools.html", context))
 
 
 @require_safe
@@ -126,6 +128,14 @@ def _guide(guides: dict[str, Guide], slug: str) -> Guide:
     if slug not in guides:
         raise Http404(_("There is no such guide here."))
     return guides[slug]
+
+
+def _own_keys(user: User) -> QuerySet[SubscriptionKey]:
+    """The current one of each Team, perhaps revoked."""
+    keys = SubscriptionKey.objects.current().filter(membership__user=user, membership__ended_at=None)
+    return keys.select_related("membership__team").order_by(
+        "membership__team__default_for", "membership__team__name", "pk"
+    )
 
 
 def _uses(user: User) -> list[KeyUse]:

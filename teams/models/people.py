@@ -17,7 +17,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from teams import querysets
-from teams.team_names import first_name, first_names
+from teams.team_names import first_names, shown_name
 from teams.time_zones import DEFAULT as DEFAULT_ZONE
 from teams.user_manager import UserManager
 
@@ -135,7 +135,7 @@ class Team(models.Model):
 
     def called(self, name: str) -> str:
         """A name that it has, or had, as `display_name` says it."""
-        return first_name() if self.is_default and name in first_names() else name
+        return shown_name() if self.is_default and name in first_names() else name
 
     @property
     def kept_name(self) -> str:

@@ -26,7 +26,7 @@ from teams.models import Mail, User
 from teams.services import audit
 from teams.services.mail_html import html_of
 from teams.services.mail_secrets import secrets_of
-from teams.team_names import first_name
+from teams.team_names import shown_name
 from teams.time_zones import DEFAULT, zone_of
 from tokenplan.kit.transactions import one_transaction
 
@@ -216,7 +216,7 @@ def _with_names(context: Mapping[str, Any]) -> dict[str, Any]:
     (`Team.kept_name`).
     """
     unnamed = [part for part in ("team", "contact_of") if context.get(part) == ""]
-    return {**context, **dict.fromkeys(unnamed, first_name())}
+    return {**context, **dict.fromkeys(unnamed, shown_name())}
 
 
 def _text(mail: Mail, context: Mapping[str, object]) -> str:

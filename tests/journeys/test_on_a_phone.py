@@ -51,9 +51,9 @@ def test_the_name_of_the_team_leads_to_the_others(browser_page: Page, live_serve
 
     page.locator(".topbar-team").click()
     page.locator("summary", has_text="Teams:").click()
-    page.get_by_role("link", name="Default Team Personal").click()
+    page.get_by_role("link", name="Personal No seat").click()
 
-    expect(page.locator(".topbar-team")).to_have_text("Default Team")
+    expect(page.locator(".topbar-team")).to_have_text("Personal")
 
 
 def test_a_cap_on_credits_is_read_to_its_end(browser_page: Page, live_server: LiveServer) -> None:

@@ -31,7 +31,7 @@ def test_pages_say_it_in_the_readers_language_until_it_has_another_name(client: 
         return team.display_name in words(client.get("/account/", headers={"accept-language": language}))
 
     assert team.name == "Default Team"
-    for language, name in {"en": "Default Team", "zh-hans": "个人团队"}.items():
+    for language, name in {"en": "Personal", "zh-hans": "个人团队"}.items():
         with override(language):
             assert team.display_name == name
             assert shown(language)
@@ -57,7 +57,7 @@ def test_a_mail_says_it_in_its_readers_language(mailoutbox: list[EmailMessage]) 
         )
     assert mail.deliver_due(at=T0) == 3
 
-    names = ["个人团队", "Default Team", "Default Team"]
+    names = ["个人团队", "Personal", "Default Team"]
     for name, sent in zip(names, mailoutbox, strict=True):
         assert name in sent.subject
         assert name in sent.body

@@ -87,7 +87,7 @@ def test_the_switcher_says_plan_and_state_of_each_team(
     items = html.partition('id="switcher-teams"')[2].partition("</div>")[0]
     texts = [" ".join(re.sub(r"<[^>]+>", "", item).split()) for item in items.split("</a>")[:-1]]
     assert [text.removeprefix("> ") for text in texts] == [
-        "Default Team Personal · No seat",
+        "Personal No seat",
         "Acme Member · Max, fine",
         f"{scene.team.name} Member · No seat",
     ]

@@ -11,7 +11,7 @@ from teams.services.memberships import end_membership
 from tests.helpers.factories import T0, make_api_key, make_member, make_seat, make_team, make_user, owner_of
 
 pytestmark = pytest.mark.django_db
-NOTHING = Found([], [], [])
+NOTHING = Found([], [], [], [])
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def mia(team: Team) -> Membership:
 def test_people_are_found_by_a_part_of_their_name_or_address(
     owner: Membership, mia: Membership, text: str
 ) -> None:
-    assert find(owner.user, text) == Found([mia], [], [])
+    assert find(owner.user, text) == Found([mia], [], [], [])
 
 
 def test_a_member_is_found_by_the_beginning_of_the_key_with_the_seat(
@@ -51,6 +51,20 @@ def test_a_member_is_found_by_the_beginning_of_the_key_with_the_seat(
     assert find(owner.user, key.prefix[1:]) == NOTHING
     assert find(owner.user, key.prefix.swapcase()) == NOTHING
     assert find(owner.user, "sk-cp-") == NOTHING
+
+
+@pytest.mark.parametrize("text", ["seat 2", "Seat 2", "#2", "席位 2", " seat2"])
+def test_a_seat_is_found_by_its_number_also_while_nobody_holds_it(
+    owner: Membership, mia: Membership, text: str
+) -> None:
+    make_seat(mia.team, holder=mia)
+    free = make_seat(mia.team)
+    make_seat(make_team("Another"))
+    assert find(owner.user, text) == Found([], [], [free], [])
+    assert find(mia.user, text) == NOTHING  # who sees no members sees no seats
+    free.removed_at = T0
+    free.save()
+    assert find(owner.user, text) == NOTHING
 
 
 def test_api_keys_are_found_by_their_name_or_the_beginning_of_a_text(owner: Membership) -> None:

@@ -181,7 +181,7 @@ def test_a_key_without_seat_and_credits_says_it_has_no_usable_paid_resources(as_
     assert "You hold no seat in this Team, so you have no quota." in page
     assert (
         "Calls are refused until you hold a seat with a plan, or have Credits that you may use."
-        " Choose a plan (Default Team) Buy Credits (Default Team)"
+        " Choose a plan (Personal) Buy Credits (Personal)"
     ) in page
     assert "Your key is real; there is nothing to spend yet." in page
 
@@ -212,7 +212,7 @@ def test_a_suspended_seat_stands_before_a_default_team_with_nothing(as_user: AsU
     scene = make_scene()
     suspend_seat(seat=scene.seat, at=T0, by=None)
     page = read(as_user(scene.owner.user), "/account/")
-    assert page.index(f"{scene.team.name} Owner Suspended Seat 1") < page.index("Default Team Owner No plan")
+    assert page.index(f"{scene.team.name} Owner Suspended Seat 1") < page.index("Personal Owner No plan")
 
 
 def test_a_suspended_seat_says_why(as_user: AsUser) -> None:
@@ -227,13 +227,13 @@ def test_teams_with_a_plan_come_first(as_user: AsUser) -> None:
 
     page = read(as_user(scene.owner.user), "/account/")
 
-    assert page.index(scene.team.name) < page.index("Default Team")
+    assert page.index(scene.team.name) < page.index("Personal")
 
 
 def test_an_account_made_by_a_command_gets_its_default_team_when_first_used(as_user: AsUser) -> None:
     operator = User.objects.create_superuser("root@example.com", "x")
 
-    assert "Default Team Owner" in words(as_user(operator).get("/account/", follow=True))
+    assert "Personal Owner" in words(as_user(operator).get("/account/", follow=True))
     assert Team.objects.filter(default_for=operator).count() == 1
 
 

@@ -75,8 +75,8 @@ def test_each_other_team_has_its_windows_in_short_its_key_and_its_last_use(
     assert others(page) == (
         "Zoo Member Plus 5-hour 84% ▲ nearly full $0.16 left of $1.00 Weekly 8% $9.16 left of $10.00"
         f" {key_of(zoo)} last used 3 hours ago Show key (Zoo) Show all (Zoo)"
-        " Default Team Owner No plan Nothing to spend yet. Choose a plan (Default Team)"
-        f" {key_of(own)} never used Show key (Default Team) Show all (Default Team)"
+        " Personal Owner No plan Nothing to spend yet. Choose a plan (Personal)"
+        f" {key_of(own)} never used Show key (Personal) Show all (Personal)"
     )
 
 
@@ -89,7 +89,7 @@ def test_the_team_that_was_opened_last_has_all_there_is_if_it_has_something_to_s
     client.get(f"/teams/{own}/")
     assert read(client, "/account/").startswith("Home Acme Member")
     give_credits(of(mia, "Default Team").team, 5 * USD)
-    assert read(client, "/account/").startswith("Home Default Team Owner")
+    assert read(client, "/account/").startswith("Home Personal Owner")
 
 
 def test_a_link_asks_for_all_there_is_of_one_team_and_no_other_name_changes_anything(
@@ -97,7 +97,7 @@ def test_a_link_asks_for_all_there_is_of_one_team_and_no_other_name_changes_anyt
 ) -> None:
     client, own = as_user(mia), of(mia, "Default Team").team.slug
     assert f'href="/account/?team={own}"' in client.get("/account/").content.decode()
-    assert read(client, f"/account/?team={own}").startswith("Home Default Team Owner")
+    assert read(client, f"/account/?team={own}").startswith("Home Personal Owner")
     assert f'href="/account/?team={own}"' in client.get(f"/teams/{own}/").content.decode()
     for name in ("zoo-of-nobody", ""):
         assert read(client, f"/account/?team={name}").startswith("Home Acme Member")

@@ -67,8 +67,8 @@ def test_the_file_of_credits_has_exact_amounts_and_names_the_receipt(used: Scene
         HEADING,
         f"2026-06-03 22:02:00,Adjustment,-0.000001,-0.000000001,{lot.pk},One nano too much,,"
         f"{used.owner.user.email},",
-        f"2026-06-03 10:02:00,Use,-30.000,-0.03,{lot.pk},usage of penny,,mia@example.com,{use.event_id}",
-        f"2026-05-31 10:02:00,Added,5000.000,5.00,{lot.pk},{lot.source},,,",
+        f"2026-06-03 10:02:00,Use,-30.000,-0.03,{lot.pk},Usage of penny,,mia@example.com,{use.event_id}",
+        f"2026-05-31 10:02:00,Added,5000.000,5.00,{lot.pk},{lot.source.capitalize()},,,",
     ]
 
 
@@ -138,7 +138,7 @@ def test_who_pays_neither_sees_nor_finds_who_used_what(team: Team, as_user: AsUs
 
     assert len(everything) == 4
     assert "mia@example.com" not in "".join(everything)
-    assert everything[1].endswith("usage of penny,A member,,")
+    assert everything[1].endswith("Usage of penny,A member,,")
     assert 'name="member"' not in client.get("/teams/acme/credits/").content.decode()
 
 

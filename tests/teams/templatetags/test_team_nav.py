@@ -63,9 +63,11 @@ def test_everybody_sees_what_they_may_open(role: Role, pages: list[str], as_user
 
 def test_a_default_team_has_no_people(as_user: AsUser) -> None:
     bar = sidebar(as_user(make_user()), "/account/")
-    assert current(bar) == "Default Team"
+    assert current(bar) == "Personal"
     assert "People" not in links(bar)
-    assert "Personal · No seat</span>" in bar
+    assert (
+        '<span class="switcher-name">Personal</span> <span class="text-secondary small">No seat</span>' in bar
+    )
 
 
 def test_it_shows_the_team_opened_last_also_after_signing_in_again_and_only_to_its_members(
@@ -86,7 +88,7 @@ def test_it_shows_the_team_opened_last_also_after_signing_in_again_and_only_to_i
     client.force_login(mia)
     assert current(sidebar(client, "/account/")) == "Zoo"
     client.force_login(make_user("another@example.com"))
-    assert current(sidebar(client, "/account/")) == "Default Team"
+    assert current(sidebar(client, "/account/")) == "Personal"
 
 
 def test_it_says_where_one_is(as_user: AsUser) -> None:

@@ -55,7 +55,7 @@ def test_signing_up_makes_the_default_team_with_its_key_and_waits_for_the_addres
     assert "Is ada@example.com your address?" in read(client, link_in_last_mail())
     client.post(link_in_last_mail())
     client.post("/accounts/login/", {"login": "ada@example.com", "password": PASSWORD})
-    assert "Default Team Owner No plan" in read(client, "/account/")
+    assert "Personal Owner No plan" in read(client, "/account/")
     assert Membership.objects.count() == 1
 
 
