@@ -9,6 +9,11 @@ window.addEventListener("pagehide", () => {
   closeMenus(null);
 });
 
+// Where somebody who opens an account is, by the browser.
+for (const field of document.querySelectorAll("[data-time-zone]")) {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+}
+
 // Copy: the button names the element whose text it copies, and what it says afterwards. No text stands here:
 // templates translate.
 for (const button of document.querySelectorAll("[data-copy]")) {

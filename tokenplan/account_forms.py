@@ -11,10 +11,13 @@ from django.contrib.auth.password_validation import (
     MinimumLengthValidator,
     get_default_password_validators,
 )
+from django.forms import CharField, HiddenInput
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from teams.models import User
+from teams.time_zones import DEFAULT, offered_names
 from tokenplan.kit.text import plain_address
 
 
@@ -70,7 +73,20 @@ class LoginForm(PlainAddress, forms.LoginForm):  # type: ignore[misc]  # the lib
 
 
 class SignupForm(PasswordHint, PlainAddress, forms.SignupForm):  # type: ignore[misc]
-    pass
+    """With the time zone that the browser says it is in; without one, or with one that is not offered, the
+    account has UTC.
+    """
+
+    time_zone = CharField(required=False, widget=HiddenInput({"data-time-zone": ""}))
+
+    def clean_time_zone(self) -> str:
+        said: str = self.cleaned_data["time_zone"]
+        return said if said in offered_names() else DEFAULT
+
+    def custom_signup(self, request: HttpRequest, user: User) -> None:
+        super().custom_signup(request, user)
+        user.time_zone = self.cleaned_data["time_zone"]
+        user.save(update_fields=["time_zone"])
 
 
 class ResetPasswordForm(PlainAddress, forms.ResetPasswordForm):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from teams.models import User
-from tests.helpers.browsing import arrive, enter
+from tests.helpers.browsing import arrive, enter, sign_up
 from tests.helpers.console_pages import signed_in
 from tests.helpers.factories import make_team, make_user, owner_of
 from tests.helpers.usage_rows import write_event
@@ -120,3 +120,16 @@ def test_what_is_said_from_now_is_said_anew_while_the_page_stays_open(
     page.clock.run_for(60_000)
 
     expect(said).to_have_text("7\xa0minutes ago")
+
+
+def test_who_opens_an_account_reads_times_by_the_clock_of_the_browser(
+    browser_page: Page, live_server: LiveServer
+) -> None:
+    browser = browser_page.context.browser
+    assert browser is not None
+    context = browser.new_context(locale="en-US", timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    page.goto(f"{live_server.url}/accounts/signup/")
+    sign_up(page, "ada@example.com")
+    assert User.objects.get(email="ada@example.com").time_zone == "Asia/Tokyo"
+    context.close()

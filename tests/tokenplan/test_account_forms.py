@@ -112,3 +112,14 @@ def test_a_new_password_is_asked_for_in_the_words_of_other_pages() -> None:
     assert "New Password" not in shown
     assert HINT in shown
     assert HINT in words(Client().get("/accounts/signup/"))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [({"time_zone": "Europe/Berlin"}, "Europe/Berlin"), ({"time_zone": "Moon/Base"}, "UTC"), ({}, "UTC")],
+)
+def test_an_account_begins_in_the_time_zone_of_its_browser_where_that_is_offered(
+    said: dict[str, str], kept: str
+) -> None:
+    Client().post("/accounts/signup/", {"email": "new@example.com", "password1": PASSWORD, **said})
+    assert User.objects.get(email="new@example.com").time_zone == kept
