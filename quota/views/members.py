@@ -121,7 +121,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
 
 @team_page(post=Right.ASSIGN_SEAT)
 def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
-    """A free seat of a plan. Who gave it in the list is back there, in front of the next one."""
+    """A free seat of a plan. Who gave it in a list is back there, in front of the next one."""
     row = member_of(request.team, pk)
     plan_code = request.POST.get("plan", "")
     given = attempt(
@@ -132,6 +132,8 @@ def give_seat(request: TeamRequest, pk: int) -> HttpResponse:
     )
     if given:
         enqueue(deliver_mail)
+    if request.POST.get("from") == "overview":
+        return redirect("team", request.team.slug)
     if "show" in request.POST:
         listed = urlencode({name: request.POST.get(name, "") for name in ("q", "show", "page")})
         return redirect(f"{reverse('team-members', args=[request.team.slug])}?{listed}")

@@ -185,7 +185,7 @@ def test_who_is_stopped_is_helped_with_one_click_by_who_may(as_user: AsUser) -> 
     assert f"· Access to Credits ({name})" in read(admin, team)
 
 
-def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsUser) -> None:
+def test_who_has_no_seat_and_was_refused_is_given_one_by_one_click(as_user: AsUser) -> None:
     scene = make_scene()
     people = [make_member(scene.team) for _ in range(6)]
     for member in people:
@@ -206,13 +206,19 @@ def test_who_has_no_seat_and_was_refused_is_given_one_in_two_clicks(as_user: AsU
     assert f"{first} has no seat, and calls were refused in the last 7 days." in words(page)
     assert "6 people in all have no seat and were refused Buy, change or give up seats" in words(page)
     assert last not in words(page)
-    assert "Give a seat" not in words(page)
+    assert "Give Max" not in words(page)
 
     make_seat(scene.team, scene.plan)
     page = owner.get(team)
-    assert f"in the last 7 days. Give a seat ({first})" in words(page)
-    assert f'href="{team}members/{people[0].pk}/#seat">Give a seat' in page.content.decode()
-    assert "Give a Max seat 1 free" in read(owner, f"{team}members/{people[0].pk}/")
+    assert f"in the last 7 days. Give Max ({first})" in words(page)
+    address = f"{team}members/{people[0].pk}/seat/"
+    assert f'method="post" action="{address}"' in page.content.decode()
+
+    answer = owner.post(address, {"from": "overview", "plan": "max"})
+
+    assert (answer.status_code, answer["Location"]) == (302, team)
+    assert people[0].holdings.current().get().seat == scene.team.seats.latest("number")
+    assert f"{first} has no seat" not in words(owner.get(team))
 
 
 def test_a_seat_that_is_larger_than_its_holder_needs_is_said_with_the_way_to_a_lower_plan(
