@@ -144,9 +144,7 @@ def lock_requests_of_holders(seat_ids: Collection[int]) -> list[SeatRequest]:
     members = Membership.objects.live().select_for_update(no_key=True).filter(pk__in=asking)
     locked = list(members.order_by("pk"))
     rows = SeatRequest.objects.open().select_for_update(no_key=True, of=("self",))
-    return (
-        list(rows.filter(membership__in=locked).select_related("membership").order_by("pk")) if locked else []
-    )
+    return list(rows.filter(membership__in=locked).select_related("membership").order_by("pk"))
 
 
 @one_transaction()
