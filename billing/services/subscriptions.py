@@ -11,13 +11,15 @@ from django.utils.translation import gettext as _
 
 from billing.errors import AlreadySubscribed, PriceUnknown
 from billing.fetch import Fetched
-from billing.models import Price, Subscription, SubscriptionItem
+from billing.models import Change, Price, Subscription, SubscriptionItem
 from billing.services.cancellations import end_where_no_seat_stays
 from billing.services.changes import bill_ahead, close_change_by_bill, keep_plan, plans_of_seats
 from billing.services.notifications import notify_payers
 from billing.services.overdue import notify_of_payment
 from billing.services.paid_seats import entitle_paid_seats, make_paid_seats
 from billing.stripe_api.snapshots import ItemSnapshot, SubscriptionSnapshot
+from quota.models import SeatRequest
+from quota.services.seat_requests import grant_raised, lock_requests_of_holders
 from teams.models import Team
 from teams.services.audit import Details, record
 from teams.services.locks import lock_kept_team, lock_team
@@ -56,6 +58,9 @@ def apply_subscription(
     was_overdue = row.owes
     ahead = None if row._state.adding else bill_ahead(row)
     plans_before = {} if row._state.adding else plans_of_seats(row)
+    change = None if row._state.adding else row.changes.unfinished().select_related("by").first()
+    # Before any seat, in the order of all locks.
+    asking = lock_requests_of_holders(list(map(int, change.moves))) if change and change.moves else []
     changed = _write(row, fetched, overdue_since, at)
     _write_items(row, snapshot, prices)
     items = {
@@ -76,7 +81,16 @@ def apply_subscription(
     changed += entitle_paid_seats(
         subscription=row, items=items, overdue_since=overdue_since, was_overdue=was_overdue, at=at
     )
-    return changed
+    return changed + (_grant(change, asking, at) if change and asking else [])
+
+
+def _grant(change: Change, asking: list[SeatRequest], at: datetime) -> list[str]:
+    """Who made the change has answered those whose seat it has raised to the plan that they asked for."""
+    change.refresh_from_db()
+    if change.state != Change.State.DONE or change.by is None:
+        return []
+    granted = grant_raised(requests=asking, at=at, by=change.by)
+    return [f"request {request.pk} for {request.plan_code} is granted" for request in granted]
 
 
 def _of_seats_as_they_are(row: Subscription, items: dict[int, ItemSnapshot]) -> dict[int, ItemSnapshot]:

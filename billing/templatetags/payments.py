@@ -16,7 +16,7 @@ from billing.models import PurchasedSeat
 from billing.money import PACKS
 from billing.selectors.offers import Offer
 from billing.selectors.overview import overdue_of
-from billing.selectors.seat_offers import SeatOffer, next_plans
+from billing.selectors.seat_offers import Ask, SeatOffer, next_plans
 from billing.selectors.seat_offers import seat_offers as offers_of
 from billing.selectors.smaller_plans import OversizedSeat, SmallerPlans
 from billing.selectors.smaller_plans import smaller_plans as smaller_plans_of
@@ -121,15 +121,19 @@ def pay_overdue(membership: Membership) -> dict[str, Any]:
 
 
 @register.simple_tag
-def seat_offers(team: Team, waiting: Sequence[WaitingForSeat]) -> dict[int | None, SeatOffer]:
-    """How the Team can get seats for members who ask, by the id of the seat that each holds."""
-    return offers_of(team, [one.held.seat.pk for one in waiting if one.held])
+def seat_offers(team: Team, waiting: Sequence[WaitingForSeat]) -> dict[Ask, SeatOffer]:
+    """How the Team can get seats for members who ask, and for how much."""
+    return offers_of(team, [_ask(one) for one in waiting])
 
 
 @register.filter
-def offer_to(offers: dict[int | None, SeatOffer], one: WaitingForSeat) -> SeatOffer:
+def offer_to(offers: dict[Ask, SeatOffer], one: WaitingForSeat) -> SeatOffer:
     """Of these offers the one for a member who asks."""
-    return offers[one.held.seat.pk if one.held else None]
+    return offers[_ask(one)]
+
+
+def _ask(one: WaitingForSeat) -> Ask:
+    return one.held.seat.pk if one.held else None, one.request.plan_code
 
 
 @register.simple_tag

@@ -12,6 +12,7 @@ from billing.errors import AmountChanged
 from billing.forms import ChangeForm, ConfirmForm
 from billing.models import Change
 from billing.selectors.change_requests import CANCEL, RESUME
+from billing.selectors.granted_requests import granted_with
 from billing.stored_texts import in_readers_words
 from billing.workflows import cancellations, changes
 from billing.workflows.change_previews import Preview, preview_change
@@ -96,6 +97,9 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
         messages.success(request, _("Saved. Nothing is charged now."))
     elif done.state == State.DONE:
         messages.success(request, _("Done: %(change)s.") % {"change": done.text})
+        for answered in granted_with(done):
+            name = answered.membership.user.display_name
+            messages.success(request, _("This granted the request of %(name)s.") % {"name": name})
     elif done.state == State.AWAITS_PAYMENT:
         declined = _("The card was declined, or your bank asks you to confirm the payment. See below.")
         messages.warning(request, declined)

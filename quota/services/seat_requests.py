@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from quota.errors import SeatNotEntitled, SeatRequestClosed, SeatRequestNeedsSeat, SeatRequestOpen
 from quota.models import Entitlement, Plan, SeatRequest
 from quota.selectors.member_requests import plans_above, who_answers
-from teams.models import Membership, Seat, User
+from teams.models import Membership, Seat, SeatHolding, User
 from teams.services import mail, seats
 from teams.services.audit import record
 from teams.services.locks import lock_membership, lock_seats
@@ -132,6 +133,35 @@ def answer_request(
         at=at,
     )
     return locked
+
+
+def lock_requests_of_holders(seat_ids: Collection[int]) -> list[SeatRequest]:
+    """The open requests of the members who hold these seats, locked after their members. Called inside a
+    transaction before it locks a seat: `grant_raised` answers them once it has raised the seats.
+    """
+    holding = SeatHolding.objects.current().filter(seat__in=seat_ids).values("membership")
+    asking = SeatRequest.objects.open().filter(membership__in=holding).values("membership")
+    members = Membership.objects.live().select_for_update(no_key=True).filter(pk__in=asking)
+    locked = list(members.order_by("pk"))
+    rows = SeatRequest.objects.open().select_for_update(no_key=True, of=("self",))
+    return list(rows.filter(membership__in=locked).select_related("membership").order_by("pk"))
+
+
+@one_transaction()
+def grant_raised(*, requests: Sequence[SeatRequest], at: datetime, by: User) -> list[SeatRequest]:
+    """Grants those whose member holds a seat that works and has the plan asked for now; the others stay open.
+    `requests` are those of `lock_requests_of_holders`. Returns the granted ones.
+    """
+    granted = []
+    for request in requests:
+        holding = request.membership.holdings.current().select_related("seat").first()
+        if holding is None:
+            continue
+        works = Entitlement.objects.filter(seat=holding.seat_id).working(at)
+        if works.filter(plan__code=request.plan_code).exists():
+            answered = answer_request(request=request, granted=True, seat=holding.seat, at=at, by=by)
+            granted.append(answered)
+    return granted
 
 
 def _give(seat: Seat, membership: Membership, *, asked: str, at: datetime, by: User) -> Plan:

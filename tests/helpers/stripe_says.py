@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from billing.change_requests import AddSeats, Terms
+from billing.change_requests import AddSeats, MoveSeats, Terms
 from billing.fetch import Fetched, fetch
 from billing.models import Price, Subscription
 from billing.selectors.prices import cost_of_seats
@@ -120,4 +120,25 @@ def agrees_to_add(bill: Bill, code: str, count: int) -> Agreed:
         target=target | {price: target.get(price, 0) + count},
         amount_nanousd=USD,
         proration_at=T0 + timedelta(seconds=count),
+    )
+
+
+def agrees_to_move(bill: Bill, code: str, *seat_ids: int, second: int = 1) -> Agreed:
+    """Likewise: these seats move to another plan at once. `second`: after T0, when it was shown."""
+    row, request = bill.row, MoveSeats(plan_id=Plan.objects.current(code).pk, seat_ids=seat_ids)
+    terms = Terms(planned_seats(row), row.interval, row.next_interval, cost_of_seats(row.interval))
+    target = {item.price.stripe_id or "": item.quantity for item in row.items.select_related("price")}
+    for seat in terms.seats:
+        if seat.id in seat_ids:
+            before = f"price_{Plan.objects.get(pk=seat.plan_id).code}_v1_month"
+            target[before] -= 1
+    after = f"price_{code}_v1_month"
+    target[after] = target.get(after, 0) + len(seat_ids)
+    return Agreed(
+        request=request,
+        change=request.bill_change(terms),
+        text=f"{len(seat_ids)} to {code}",
+        target={price: count for price, count in target.items() if count},
+        amount_nanousd=USD,
+        proration_at=T0 + timedelta(seconds=second),
     )

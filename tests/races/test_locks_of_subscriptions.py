@@ -16,11 +16,14 @@ from billing.errors import ChangeInProgress, NotSubscribed, SubscriptionEnding
 from billing.models import Change, Price, Subscription
 from billing.seat_plans import LEAVES
 from billing.services import cancellations, changes, undos
+from quota.models import SeatRequest
+from quota.services.seat_requests import answer_request, request_seat
 from teams.models import AuditEntry, Mail
+from teams.services.seats import assign_seat
 from tests.helpers.bought import say_invoice
-from tests.helpers.factories import T0, make_user
+from tests.helpers.factories import T0, make_member, make_user, owner_of
 from tests.helpers.locks import Case, is_lost_without_locks_alone
-from tests.helpers.stripe_says import Bill, agrees_to_add, next_sequence, put_on_sale
+from tests.helpers.stripe_says import Bill, agrees_to_add, agrees_to_move, next_sequence, put_on_sale
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -202,6 +205,27 @@ def subscribed_by_two_answers() -> Case:
     )
 
 
+def declined_while_the_seat_is_raised() -> Case:
+    put_on_sale_once()
+    bill = Bill()
+    bill.say({"plus": 1})
+    by, seat, mia = owner_of(bill.team).user, bill.team.seats.get(), make_member(bill.team)
+    assign_seat(seat=seat, membership=mia, by=None, at=T0)
+    asked = request_seat(membership=mia, plan_code="max", message="", at=T0, by=mia.user)
+    changes.open_change(team=bill.team, agreed=agrees_to_move(bill, "max", seat.pk), at=T0, by=by)
+
+    def answers() -> list[object]:
+        row = SeatRequest.objects.get(pk=asked.pk)
+        mails = Mail.objects.filter(kind="seat_request_answered", to=mia.user.email)
+        return [row.granted, row.closed_at, mails.count(), bill.plans(LATER)]
+
+    return Case(
+        lambda: answer_request(request=asked, granted=False, seat=None, at=T0, by=by),
+        lambda: bill.say({"max": 1}, at=LATER),
+        lambda: answers() == [False, T0, 1, ["max"]],
+    )
+
+
 CASES: list[Callable[[], Case]] = [
     canceled_while_it_is_changed,
     resumed_while_it_ends,
@@ -215,6 +239,7 @@ CASES: list[Callable[[], Case]] = [
     a_seat_added_while_the_period_is_taken_away,
     undone_while_it_is_marked_undone,
     subscribed_by_two_answers,
+    declined_while_the_seat_is_raised,
 ]
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 
 from billing.models import Change, PurchasedSeat, Subscription
 from billing.stripe_api.client import api
+from quota.services.seat_requests import request_seat
 from teams.models import Team, User
 from teams.services.seats import assign_seat
 from tests.helpers.buyer import Buyer
@@ -74,6 +75,32 @@ def test_adding_seats_shows_the_exact_money_then_charges_it(as_user: AsUser, buy
     assert "Max $50.00 a month 3 0 3" in page
     assert Change.objects.get().amount_nanousd == 50 * USD
     assert buyer.charges() == [5_000, 5_000]
+
+
+def test_the_paid_move_of_the_askers_seat_grants_the_request_and_no_other(
+    as_user: AsUser, buyer: Buyer
+) -> None:
+    buyer.subscribe({"plus": 2})
+    team, asked = buyer.team, []
+    for name, seat in zip(("mia", "bob"), team.seats.order_by("pk"), strict=True):
+        member = make_member(team, make_user(f"{name}@example.com"))
+        assign_seat(seat=seat, membership=member, by=None, at=T0)
+        asked.append(request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user))
+    client, (of_mia, of_bob) = as_user(buyer.user), asked
+
+    page = confirm(client, team, f"kind=move&plan=max&seats={team.seats.order_by('pk')[0].pk}")
+
+    assert "Done: Move seat 1 to Max. ✕ This granted the request of mia@example.com." in page
+    inbox = read(client, f"/teams/{team.slug}/requests/")
+    assert ("mia@example.com asks for" in inbox, "bob@example.com asks for" in inbox) == (False, True)
+    by = buyer.user.display_name
+    assert f"mia@example.com · A Max seat Seat 1 (Max) assigned by {by} now" in inbox
+    home = read(as_user(of_mia.membership.user), "/account/")
+    assert f"Seat 1 (Max) assigned by {by}" in home
+    assert "Not answered yet" not in home
+    assert "Not answered yet" in read(as_user(of_bob.membership.user), "/account/")
+    adds = confirm(client, team, "kind=add&plan=max&count=1")
+    assert "This granted" not in adds
 
 
 def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: AsUser, buyer: Buyer) -> None:

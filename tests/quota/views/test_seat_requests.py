@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from quota.models import CreditAccess, CreditRequest
+from billing.models import Subscription
+from quota.models import CreditAccess, CreditRequest, Plan
 from quota.selectors.member_requests import OFFERED
 from quota.services.credit_requests import decline_credit_request, grant_credit_request, request_credits
 from quota.services.seat_requests import answer_request, request_seat
 from teams.models import AuditEntry, Mail, Role, SeatHolding, Team, User
+from teams.services.seats import assign_seat
 from tests.helpers.factories import (
     CREDIT,
     T0,
@@ -24,6 +26,7 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.reading import read, submit, words
+from tests.helpers.stripe_says import Bill, put_on_sale
 
 pytestmark = pytest.mark.django_db
 
@@ -102,12 +105,48 @@ def test_without_a_free_seat_of_the_plan_the_owner_is_led_to_the_price_and_an_ad
 
     to_owner = as_user(owner_of(team).user).get("/teams/acme/requests/")
     assert "No Max seat is free." in words(to_owner)
+    assert "Buy a Max seat: $50.00 a month" in words(to_owner)
     assert 'href="/teams/acme/billing/subscribe/?plan=max"' in to_owner.content.decode()
     assert "Assign this seat" not in words(to_owner)
 
     to_admin = as_user(admin.user).get("/teams/acme/requests/")
     assert "Ask ann@example.com to buy one." in words(to_admin)
     assert "/billing/" not in to_admin.content.decode()
+
+
+def test_the_way_to_a_higher_seat_says_its_price_and_what_comes_of_it(as_user: AsUser) -> None:
+    put_on_sale()
+    bill = Bill()
+    bill.say({"plus": 1})
+    team, seat = bill.team, bill.team.seats.get()
+    holds, without = make_member(team, make_user("mia@example.com")), make_member(team)
+    assign_seat(seat=seat, membership=holds, by=None, at=T0)
+    for member in (holds, without):
+        request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
+    client, url = as_user(owner_of(team).user), f"/teams/{team.slug}/requests/"
+
+    def cards() -> list[str]:
+        return read(client, url).split("No Max seat is free.")[1:]
+
+    of_holder, of_other = cards()
+    assert of_holder.startswith(
+        " You see the exact price before you confirm. Moving seat 1 grants this request."
+        " If you buy a seat instead, come back here and assign it."
+        " Move seat 1 to Max: $30.00 more a month Buy a Max seat: $50.00 a month Decline"
+    )
+    assert of_other.startswith(
+        " You see the exact price before you confirm. Then come back here and assign the seat."
+        " Buy a Max seat: $50.00 a month Decline"
+    )
+    html = client.get(url).content.decode()
+    assert f'href="/teams/{team.slug}/billing/change/?kind=move&amp;plan=max&amp;seats={seat.pk}"' in html
+    assert html.count(f'href="/teams/{team.slug}/billing/change/?kind=add&amp;plan=max&amp;count=1"') == 2
+
+    Subscription.objects.update(interval="year")
+    of_holder, of_other = cards()
+    assert "Move seat 1 to Max: $300.00 more a year Buy a Max seat: $500.00 a year" in of_holder
+    Plan.objects.filter(code="max").update(sellable=False)
+    assert "Move seat 1 to Max Buy a Max seat Decline" in cards()[0]
 
 
 def test_a_seat_of_another_plan_is_not_chosen_for_whoever_answers(as_user: AsUser) -> None:
