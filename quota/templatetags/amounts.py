@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -23,6 +24,15 @@ USAGE_OF = gettext_noop("usage of %(model)s")
 gettext_noop("usage that was owed")
 gettext_noop("a charge that was corrected")
 gettext_noop("expired")
+gettext_noop("Given by an operator")
+CAUSES = [
+    (USAGE_OF, ""),
+    (gettext_noop("payment %(payment)s refunded"), ""),
+    (gettext_noop("payment %(payment)s lost in a dispute"), ""),
+    (gettext_noop("payment %(payment)s was not refunded after all"), ""),
+]
+# What grants of operators had before the reason: the ledger keeps it.
+SOURCE = re.compile(r"operator [0-9a-f]{12}: ")
 
 CENT = NANOUSD_PER_USD // 100
 HUNDREDTH_OF_A_CENT = CENT // 100
@@ -92,7 +102,7 @@ def local(iso: str) -> str:
 @register.filter
 def cause(text: str) -> str:
     """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
-    return said_again(text, [(USAGE_OF, "")])
+    return said_again(SOURCE.sub("", text, count=1), CAUSES)
 
 
 @register.filter("window_label")
