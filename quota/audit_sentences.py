@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from quota.money import credits_words, nanousd_from_credits, usd_text
+from quota.templatetags.amounts import cause_words
 from teams.audit_sentences import Said, Sentence, plain
 
 
@@ -137,11 +138,13 @@ def _granted(said: Said) -> str:
 
 
 def _refunded(said: Said) -> str:
-    return _("%(amount)s were taken back: %(cause)s") % {"amount": _amount(said), "cause": said.text("cause")}
+    text = _("%(amount)s were taken back: %(cause)s")
+    return text % {"amount": _amount(said), "cause": cause_words(said.text("cause"))}
 
 
 def _adjusted(said: Said) -> str:
-    return _("%(amount)s were corrected: %(cause)s") % {"amount": _amount(said), "cause": said.text("cause")}
+    text = _("%(amount)s were corrected: %(cause)s")
+    return text % {"amount": _amount(said), "cause": cause_words(said.text("cause"))}
 
 
 def _waived(said: Said) -> str:

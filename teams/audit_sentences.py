@@ -4,6 +4,7 @@ the page of the log has all of them (`billing/selectors/audit.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from teams.models import Role, User
+
+# As `Ultra v1` ends.
+VERSION = re.compile(r" v[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class Said:
         return str(Role(role).label) if role in Role.values else str(role or "")
 
     def plan(self, name: str = "plan") -> str:
-        """The plan in this detail, by its name."""
+        """The plan in this detail, by its name, without a version: that says nothing to customers."""
         code = str(self.details.get(name) or "")
-        return self.plans.get(code, code)
+        return self.plans.get(code) or VERSION.sub("", code)
 
     def text(self, name: str) -> str:
         """This detail as it stands; "" where there is none."""

@@ -261,6 +261,12 @@ class Payment(models.Model):
         return self.stripe_id
 
     @property
+    def status_words(self) -> str:
+        """As people read it. Whatever else Stripe says, it is not paid."""
+        known = {"succeeded": _("Paid"), "processing": _("Payment under way"), "canceled": _("Given up")}
+        return str(known.get(self.status, _("Not paid")))
+
+    @property
     def left_nanousd(self) -> int:
         """What can still be refunded."""
         return self.received_nanousd - self.refunded_nanousd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,9 @@ SUBJECTS = {
 # Their subject is kept in the default language, and so is what details of these say.
 OF_PURCHASES = ("checkout.", "subscription.", "promotion.")
 
+# The sources of what operators gave had the reason, before details had it.
+OF_OPERATOR = re.compile(r"operator(?: [0-9a-f]{12})?: (.+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -73,8 +77,11 @@ class Line:
     @property
     def reason(self) -> str:
         """Why an operator did it, where the sentence does not say that; else ""."""
-        reason = str(self.entry.details.get("reason") or "")
-        return "" if reason in self.text else reason
+        details = self.entry.details
+        reason = str(details.get("reason") or "")
+        if not reason and (match := OF_OPERATOR.fullmatch(str(details.get("source") or ""))):
+            reason = match[1]
+        return "" if reason in self.text else in_readers_words(reason)
 
 
 def entries_found(

@@ -34,15 +34,15 @@ class EntitlementForm(forms.Form):
 
 
 def _entitle(seat: Seat, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    entitlements.entitle_seat(
+    term = entitlements.Term(
         seat=seat,
         plan=values["plan"],
         starts_at=at,
         ends_at=values["ends_at"],
+        renews_at=None,
         source=f"operator: {values['reason']}",
-        at=at,
-        by=by,
     )
+    entitlements.entitle_seats(terms=[term], reason=values["reason"], at=at, by=by)
     return gettext("%(seat)s has %(plan)s from now on. Its usage stays.") % {
         "seat": seat,
         "plan": values["plan"],

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from quota.admin.fields import UNTIL, MomentField, UsdField
 from quota.forms import CreditsField
 from quota.models import Plan
-from quota.money import credits_text, usd_text
+from quota.money import credits_words, usd_text
 from quota.services import entitlements
 from quota.services.balance import give_voucher
 from quota.services.credits import grant_credits
@@ -78,9 +78,14 @@ class VoucherForm(forms.Form):
 
 @one_transaction()
 def _grant_seat(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    source = f"operator: {values['reason']}"
     seat = entitlements.grant_seat(
-        team=team, plan=values["plan"], ends_at=values["ends_at"], source=source, at=at, by=by
+        team=team,
+        plan=values["plan"],
+        ends_at=values["ends_at"],
+        source=f"operator: {values['reason']}",
+        reason=values["reason"],
+        at=at,
+        by=by,
     )
     if values["holder"] is None:
         return gettext("%(team)s has %(seat)s, %(plan)s. Nobody holds it yet.") % {
@@ -96,20 +101,24 @@ def _grant_seat(team: Team, values: Mapping[str, Any], by: User, at: datetime) -
     }
 
 
+def _source() -> str:
+    """Two grants for the same reason are two lots, and a source is used once."""
+    return f"operator {uuid4().hex[:12]}"
+
+
 def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime) -> str:
-    # Two grants for the same reason are two lots; a source is used once.
-    source = f"operator {uuid4().hex[:12]}: {values['reason']}"
     lot = grant_credits(
         team=team,
         nanousd=values["credits"],
-        source=source,
+        source=_source(),
+        cause=values["reason"],
         expires_at=values["expires_at"],
         at=at,
         by=by,
     )
     return gettext("%(team)s has %(credits)s Credits more, until %(day)s.") % {
         "team": team,
-        "credits": credits_text(lot.amount_nanousd),
+        "credits": credits_words(lot.amount_nanousd),
         "day": date_format(lot.expires_at, "j M Y"),
     }
 
@@ -119,7 +128,7 @@ def _give_voucher(team: Team, values: Mapping[str, Any], by: User, at: datetime)
         team=team,
         nanousd=values["amount"],
         expires_at=values["expires_at"],
-        source=f"operator {uuid4().hex[:12]}",
+        source=_source(),
         reason=values["reason"],
         at=at,
         by=by,

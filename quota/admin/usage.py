@@ -8,21 +8,25 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
 from quota.admin.columns import usd
-from quota.hot_path.catalog import prices_then, windows_then
+from quota.hot_path.catalog import prices_then, rate_card, windows_then
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.reservations import LAPSED
 from quota.models.usage import OWN_DRAW
 from quota.money import credits_words, usd_text
-from quota.pricing import Price
+from quota.pricing import MAX_QUANTITY, Price
+from quota.selectors.refused_calls import people_of
 from quota.services.corrections import correct_charge
 from quota.templatetags.guides import meter_name, units_words
 from teams.models import User
@@ -68,27 +72,34 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
 class CorrectionForm(forms.Form):
     """What the call really used, and why the charge was wrong."""
 
-    usage = forms.JSONField(
-        required=False,
-        label=_("Usage"),
-        help_text=_("Meter to quantity, as JSON. Empty: the call is not charged at all."),
-    )
     model = forms.CharField(max_length=100, required=False, label=_("Model"), help_text=_("Empty: the same."))
     reason = forms.CharField(
         max_length=200, label=_("Reason"), help_text=_("Goes into the Team's audit log.")
     )
 
     def __init__(self, event: UsageEvent, data: Any) -> None:
-        super().__init__(data, initial={"usage": event.usage, "model": event.model})
+        """With a field for each meter that the call used, or that its model has a price for."""
+        super().__init__(data, initial={"model": event.model})
+        priced = rate_card(event.rate_card_id).find(event.model) if event.rate_card_id else None
+        meters = dict.fromkeys((*sorted(event.usage), *(priced.meters if priced else ())))
+        self._fields_of = {meter: f"meter-{meter}" for meter in meters}
+        for meter, name in self._fields_of.items():
+            self.fields[name] = forms.IntegerField(
+                label=meter_name(meter),
+                required=False,
+                min_value=0,
+                max_value=MAX_QUANTITY,
+                initial=event.usage.get(meter),
+            )
+        if self._fields_of:
+            last = self.fields[[*self._fields_of.values()][-1]]
+            last.help_text = _("All numbers empty: the call is not charged at all.")
+        self.order_fields([*self._fields_of.values()])
 
-    def clean_usage(self) -> dict[str, int] | None:
-        usage = self.cleaned_data["usage"]
-        if usage is None:
-            return None
-        quantities = usage.values() if isinstance(usage, dict) else [None]
-        if not usage or any(type(quantity) is not int for quantity in quantities):
-            raise forms.ValidationError(_("Write meters with whole numbers, as {“input_tokens”: 100}."))
-        return dict(usage)
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        used = {meter: values.get(name) for meter, name in self._fields_of.items()}
+        return {**values, "usage": {meter: said for meter, said in used.items() if said is not None} or None}
 
 
 def _correct(event: UsageEvent, values: Mapping[str, Any], by: User, at: datetime) -> str:
@@ -226,11 +237,37 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
 @admin.register(RefusedCall)
 class RefusedCallAdmin(ReadOnlyAdmin[RefusedCall]):
-    list_display = ("at", "team", "request_id", "why")
+    list_display = ("at", "team", "person", "request_id", "why")
     list_select_related = ("team",)
     list_filter = ("code", "gateway")
+    fields = readonly_fields = (
+        "at",
+        "team",
+        "person",
+        "why",
+        "model",
+        "request_id",
+        "gateway",
+        "key_public_id",
+    )
     search_fields = ("=request_id", "=key_public_id", "team__slug")
     ordering = ("-at", "-pk")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """With the people of all rows of the page, who would else be asked for row by row."""
+        page = super().get_changelist_instance(request)
+        people = people_of({row.key_public_id for row in page.result_list})
+        for row in page.result_list:
+            row.person = people.get(row.key_public_id)
+        return page
+
+    @admin.display(description=_("Person"))
+    def person(self, row: RefusedCall) -> SafeString | str:
+        """With a link to what support is shown of them."""
+        user = row.person if hasattr(row, "person") else people_of([row.key_public_id]).get(row.key_public_id)
+        if user is None:
+            return "-"
+        return format_html('<a href="{}">{}</a>', reverse("support-person", args=[user.pk]), user.email)
 
     @admin.display(description=_("Why, and what to do"))
     def why(self, row: RefusedCall) -> SafeString:

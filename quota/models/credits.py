@@ -122,6 +122,8 @@ class CreditLedgerEntry(OfTeam):
     OWED_USAGE = "usage that was owed"
     # Of what a correction gives back. Kept in the default language, as every cause of ours.
     CORRECTED = "a charge that was corrected"
+    # Of a lot that was given by command, where nobody is asked why.
+    GIVEN = "Given by an operator"
 
     account = models.CharField(
         _("account"), max_length=7, choices=Account, default=Account.CREDITS, db_default=Account.CREDITS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from django.db.models import Sum
 
 from quota.models import RefusalCount, RefusedCall
 from quota.querysets import RefusedCallQuerySet
-from teams.models import Membership, SubscriptionKey
+from teams.models import ApiKeyText, Membership, SubscriptionKey, User
 from tokenplan.kit.reach import between
 
 
@@ -30,6 +31,17 @@ def refused_calls(membership: Membership, since: datetime) -> Refused:
     return Refused(
         RefusedCall.objects.since(since).filter(**of_texts), dict(by_code.values_list("code", "total"))
     )
+
+
+def people_of(public_ids: Collection[str]) -> dict[str, User]:
+    """Whose key has each public id, by two queries; of an API key, who made its text. Of an id that no key
+    has: nobody.
+    """
+    found: dict[str, User] = {}
+    for kind in (SubscriptionKey, ApiKeyText):
+        texts = kind.objects.filter(key_id__in=public_ids).select_related("membership__user")
+        found |= {text.key_id: text.membership.user for text in texts}
+    return found
 
 
 def calls_found(

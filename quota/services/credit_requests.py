@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from quota.errors import CreditRequestClosed, CreditRequestOpen
 from quota.models import CreditRequest
-from quota.money import MAX_NANOUSD, credits_text
+from quota.money import MAX_NANOUSD, credits_text, credits_words
 from quota.selectors.credits import credit_access, team_balance, team_credits
 from quota.selectors.member_requests import who_answers
 from quota.services.credits import of_access, set_credit_access
@@ -37,7 +37,7 @@ def request_credits(
         raise InvalidValue(_("You own this Team: give yourself access under Credits."))
     if wanted_nanousd is not None and not 0 < wanted_nanousd <= MAX_NANOUSD:
         raise InvalidValue(
-            _("Ask for more than 0 Credits, and at most %(most)s.") % {"most": credits_text(MAX_NANOUSD)},
+            _("Ask for more than 0 Credits, and at most %(most)s.") % {"most": credits_words(MAX_NANOUSD)},
             pointer="/wanted",
         )
     if credit_access(membership).is_unlimited:

@@ -24,7 +24,7 @@ from quota.models import (
     Reservation,
     TeamCredits,
 )
-from quota.money import MAX_NANOUSD, credits_text
+from quota.money import MAX_NANOUSD, credits_text, credits_words
 from quota.services.lots import amount_details, grant_lot
 from teams.models import Membership, Team, User
 from teams.services import mail
@@ -49,13 +49,14 @@ def grant_credits(
     cause: str = "",
 ) -> CreditGrant:
     """A new lot of the Team. A `source` makes one lot: with the same source again, that lot is returned.
-    `cause` goes into the ledger; left out, it is the source.
+    `cause` goes into the ledger, and of what somebody gives into the audit, as the reason; left out, the
+    ledger has the source.
 
     It expires at `expires_at`, which is 365 days after `at` if left out. Raises InvalidValue.
     """
     if not 0 < nanousd <= MAX_NANOUSD:
         raise InvalidValue(
-            _("Grant more than 0 Credits, and at most %(most)s.") % {"most": credits_text(MAX_NANOUSD)},
+            _("Grant more than 0 Credits, and at most %(most)s.") % {"most": credits_words(MAX_NANOUSD)},
             pointer="/credits",
         )
     return grant_lot(
@@ -227,7 +228,7 @@ def set_own_cap(
 def _check_cap(nanousd: int | None) -> None:
     if nanousd is not None and not 0 <= nanousd <= MAX_NANOUSD:
         raise InvalidValue(
-            _("A cap is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
+            _("A cap is from 0 to %(most)s Credits.") % {"most": credits_words(MAX_NANOUSD)},
             pointer="/month_cap",
         )
 
@@ -281,7 +282,7 @@ def set_team_credits(
         raise InvalidValue(_("Overflow is never or allow."), pointer="/overflow")
     if not 0 <= low_balance_nanousd <= MAX_NANOUSD:
         raise InvalidValue(
-            _("The balance to warn at is from 0 to %(most)s Credits.") % {"most": credits_text(MAX_NANOUSD)},
+            _("The balance to warn at is from 0 to %(most)s Credits.") % {"most": credits_words(MAX_NANOUSD)},
             pointer="/low_balance",
         )
     rules = lock_credits(team)

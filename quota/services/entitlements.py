@@ -46,16 +46,25 @@ class Term:
 
 @one_transaction()
 def grant_seat(
-    *, team: Team, plan: Plan, ends_at: datetime | None, source: str, at: datetime, by: User | None
+    *,
+    team: Team,
+    plan: Plan,
+    ends_at: datetime | None,
+    source: str,
+    reason: str = "",
+    at: datetime,
+    by: User | None,
 ) -> Seat:
     """A new seat of the Team that may use `plan` from now until `ends_at` (None: until further notice).
+    `reason` goes into the audit: why an operator gives it.
 
     Raises PlanNotSellable, InvalidValue.
     """
     if not Plan.objects.sellable().filter(pk=plan.pk).exists():
         raise PlanNotSellable(_("%(plan)s is no longer offered.") % {"plan": plan})
     seat = seats.add_seat(team=team, by=by, at=at)
-    entitle_seat(seat=seat, plan=plan, starts_at=at, ends_at=ends_at, source=source, at=at, by=by)
+    term = Term(seat, plan, at, ends_at, None, source)
+    entitle_seats(terms=[term], reason=reason, at=at, by=by)
     return seat
 
 
@@ -83,11 +92,14 @@ def entitle_seat(
 
 
 @one_transaction()
-def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> dict[int, Entitlement]:
+def entitle_seats(
+    *, terms: Sequence[Term], reason: str = "", at: datetime, by: User | None
+) -> dict[int, Entitlement]:
     """As `entitle_seat`, for one or more seats of one Team; the entitlement of each, by the seat's id.
 
     It takes few statements, because calls of these seats wait for their locks meanwhile. A term begins no
-    earlier than the one that it replaces. Raises InvalidValue.
+    earlier than the one that it replaces. `reason` goes into the audit: why an operator does it. Raises
+    InvalidValue.
     """
     locked = lock_seats(term.seat for term in terms)
     open_ones = {
@@ -130,6 +142,7 @@ def entitle_seats(*, terms: Sequence[Term], at: datetime, by: User | None) -> di
             "before": str(open_ones[term.seat.pk].plan) if term.seat.pk in open_ones else None,
             "until": date_format(term.until, "Y-m-d H:i") if term.ends_at and term.until else None,
             "source": term.source,
+            **because(reason),
         }
         for term in due
     }

@@ -33,7 +33,7 @@ def grant_lot(
 ) -> CreditGrant:
     """A new lot, which pays at once what is owed to its account; in the caller's transaction. A `source`
     makes one lot: with the same source again, that lot is returned. `expires_at`: None where it never does.
-    Of a voucher, `cause` says why it is given, and the audit has it too.
+    Of a voucher, and of what an operator gives, `cause` says why, and the audit has it too.
 
     Raises InvalidValue for an end that has passed, and for a source that granted something else.
     """
@@ -70,7 +70,7 @@ def grant_lot(
         details = {
             **amount_details(account, nanousd),
             "source": source,
-            **because(cause if lot.is_voucher else ""),
+            **because(cause if lot.is_voucher or by else ""),
         }
         action = f"{account}.granted"
         record(team=team, by=by, action=action, subject=f"lot {lot.pk}", details=details, at=at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -24,6 +25,15 @@ USAGE_OF = gettext_noop("usage of %(model)s")
 gettext_noop("usage that was owed")
 gettext_noop("a charge that was corrected")
 gettext_noop("expired")
+gettext_noop("Given by an operator")
+CAUSES = [
+    (USAGE_OF, ""),
+    (gettext_noop("payment %(payment)s refunded"), ""),
+    (gettext_noop("payment %(payment)s lost in a dispute"), ""),
+    (gettext_noop("payment %(payment)s was not refunded after all"), ""),
+]
+# What grants of operators had before the reason: the ledger keeps it.
+SOURCE = re.compile(r"operator [0-9a-f]{12}: ")
 
 CENT = NANOUSD_PER_USD // 100
 HUNDREDTH_OF_A_CENT = CENT // 100
@@ -90,13 +100,16 @@ def local(iso: str) -> str:
     return date_format(timezone.localtime(datetime.fromisoformat(iso)), "j M Y, H:i T")
 
 
+def cause_words(text: str) -> str:
+    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
+    return said_again(SOURCE.sub("", text, count=1), CAUSES)
+
+
 @register.filter
 def cause(text: str) -> str:
-    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is. A
-    capital first, but not where a language puts the name of a model there.
-    """
-    said = said_again(text, [(USAGE_OF, "")])
-    return capfirst(said) if said == text else said
+    """The same with a capital first, but not where a language puts the name of a model there."""
+    said = cause_words(text)
+    return capfirst(said) if text.endswith(said) else said
 
 
 @register.filter("window_label")

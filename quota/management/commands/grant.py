@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from quota.management.parsing import credits_as_nanousd, moment, usd_as_nanousd
-from quota.models import Plan
-from quota.money import credits_text, usd_text
+from quota.models import CreditLedgerEntry, Plan
+from quota.money import credits_words, usd_text
 from quota.services.balance import give_voucher
 from quota.services.credits import grant_credits
 from quota.services.entitlements import grant_seat
@@ -90,11 +90,12 @@ class Command(BaseCommand):
             team=team,
             nanousd=options["credits"],
             source=options["source"] or f"operator, by command {uuid4()}",
+            cause=CreditLedgerEntry.GIVEN,
             at=timezone.now(),
             by=None,
             expires_at=options["until"],
         )
-        amount, until = credits_text(lot.amount_nanousd), f"{lot.expires_at:%Y-%m-%d %H:%M} UTC"
+        amount, until = credits_words(lot.amount_nanousd), f"{lot.expires_at:%Y-%m-%d %H:%M} UTC"
         self.stdout.write(f"Lot {lot.pk} of {team}: {amount} Credits until {until}.")
 
     def give_voucher(self, team: Team, options: dict[str, Any]) -> None:
@@ -103,7 +104,7 @@ class Command(BaseCommand):
             nanousd=options["usd"],
             expires_at=options["until"],
             source=options["source"] or f"operator, by command {uuid4()}",
-            reason="Given by an operator",
+            reason=CreditLedgerEntry.GIVEN,
             at=timezone.now(),
             by=None,
         )

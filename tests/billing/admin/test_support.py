@@ -200,7 +200,7 @@ def test_a_persons_page_says_what_they_have_and_what_was_done(scene: Scene, oper
     assert scene.desk.key not in page
     assert "$0.08 quota $0.08 Correct" in page
     assert "The model 'x' is not on the rate card (model_unknown) req-8 Their tool names a model" in page
-    assert payment.stripe_id in page
+    assert f"{payment.stripe_id} $5.00 $0.00 Paid" in page
     team = scene.team.name
     assert f"Created the Team {team}. {team} {owner.email}" in page
 
@@ -240,7 +240,7 @@ def test_a_charge_is_corrected_and_the_operator_comes_back(scene: Scene, operato
     )
 
     answer = operator.post(
-        f"{verb_url(charge, 'correct')}?back={back}", {"usage": '{"calls": 2}', "reason": "Ticket 1"}
+        f"{verb_url(charge, 'correct')}?back={back}", {"meter-calls": "2", "reason": "Ticket 1"}
     )
 
     assert answer.headers["Location"] == back
@@ -296,7 +296,7 @@ def test_what_is_owed_is_waived_from_the_persons_page(scene: Scene, operator: Cl
 
 Act = tuple[Callable[[Scene], Any], str, dict[str, str]]
 ACTS: dict[str, Act] = {
-    "correct a charge": (lambda scene: scene.desk.use(1, at=T0), "correct", {"usage": ""}),
+    "correct a charge": (lambda scene: scene.desk.use(1, at=T0), "correct", {"meter-calls": ""}),
     "waive": (owes, "waive", {}),
     "grant Credits": (lambda scene: scene.team, "grant-credits", {"credits": "5000"}),
     "grant a seat": (lambda scene: scene.team, "grant-seat", {}),

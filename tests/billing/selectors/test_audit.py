@@ -153,6 +153,10 @@ def test_a_reason_stands_beside_the_sentence_only_where_that_does_not_say_it() -
         ("key.revoked", {"reason": "lost"}),
         ("credits.waived", said),
         ("team.renamed", {}),
+        ("credits.granted", {"credits": "5.000", "source": "operator 45c27bd73da0: Goodwill: an outage"}),
+        ("seat.entitled", {"plan": "max", "source": "operator: pilot"}),
+        ("credits.granted", {"credits": "5.000", "source": "operator 45c27bd73da0", "reason": "Sorry"}),
+        ("credits.granted", {"credits": "5.000", "source": "purchase:1"}),
     ):
         AuditEntry.objects.create(action=action, subject="x", details=details, at=T0)
 
@@ -162,4 +166,15 @@ def test_a_reason_stands_beside_the_sentence_only_where_that_does_not_say_it() -
         ("key.revoked", "lost"),
         ("credits.waived", ""),
         ("team.renamed", ""),
+        ("credits.granted", "Goodwill: an outage"),
+        ("seat.entitled", "pilot"),
+        ("credits.granted", "Sorry"),
+        ("credits.granted", ""),
     ]
+
+
+def test_a_plan_is_named_without_its_version() -> None:
+    details = {"plan": "Ultra v2", "before": "Max v10", "until": "2026-07-03 10:02"}
+    said = Said("Seat 6", details, "Seat 6", {"max": "Max"})
+    text = "Seat 6 has Ultra in place of Max, until 3 Jul 2026, 10:02 UTC."
+    assert SENTENCES["seat.entitled"](said) == text

@@ -10,12 +10,14 @@ from django.urls import reverse
 
 from quota.admin.advice import IN_QUARANTINE, REFUSED
 from quota.errors import ModelUnknown
-from quota.models import QuarantinedRow
+from quota.models import QuarantinedRow, RefusedCall
 from quota.services.quarantine import RejectedRow, keep_rejected, write_off_row
 from quota.services.refusals import remember_refusal
 from quota.services.reservations import expire_reservations
-from teams.models import User
-from tests.helpers.factories import T0, Scene, make_scene
+from teams.models import ApiKeyText, User
+from teams.services.keys import reveal_key
+from tests.helpers.admin_urls import change_url
+from tests.helpers.factories import T0, Scene, key_of, make_api_key, make_member, make_scene
 from tests.helpers.reading import read
 from tests.keepers.test_docs import answered
 
@@ -47,9 +49,27 @@ def test_a_refused_call_says_why_and_what_to_do(scene: Scene, operator: Client) 
     page = read(operator, reverse("admin:quota_refusedcall_changelist"))
 
     assert (
-        "r1 The model 'x' is not on the rate card (model_unknown) Their tool names a model that is not on "
-        "the rate card: it has to name another one." in page
+        f"{scene.owner.user.email} r1 The model 'x' is not on the rate card (model_unknown) Their tool names "
+        "a model that is not on the rate card: it has to name another one." in page
     )
+
+
+def test_a_refused_call_names_its_person_whatever_key_it_came_with(scene: Scene, operator: Client) -> None:
+    api_key = make_api_key(scene.owner)
+    nobodys, theirs = make_member(scene.team, at=T0 - DAY), ApiKeyText.objects.get(api_key=api_key)
+    keys = {"r1": scene.desk.key, "r2": reveal_key(theirs), "r3": key_of(nobodys)}
+    for number, key in keys.items():
+        about = {"gateway": scene.desk.gateway, "key_text": key, "model": "x", "at": T0}
+        remember_refusal(request_id=number, refusal=ModelUnknown("No model"), **about)  # type: ignore[arg-type]
+    RefusedCall.objects.filter(request_id="r3").update(key_public_id="nobody")
+    link = f'<a href="{reverse("support-person", args=[scene.owner.user_id])}">{scene.owner.user.email}</a>'
+
+    listed = operator.get(reverse("admin:quota_refusedcall_changelist")).content.decode()
+    rows = [operator.get(change_url(row)).content.decode() for row in RefusedCall.objects.order_by("pk")]
+
+    assert listed.count(link) == 2
+    assert [link in row for row in rows] == [True, True, False]
+    assert all("it has to name another one." in row for row in rows)
 
 
 def test_a_row_in_quarantine_says_what_to_do_until_that_is_done(scene: Scene, operator: Client) -> None:

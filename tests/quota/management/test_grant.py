@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from quota.models import CreditGrant, Entitlement
+from quota.models import CreditGrant, CreditLedgerEntry, Entitlement
 from teams.models import Seat, SeatHolding, Team
 from tests.helpers.catalog import load_shipped, refused, said
 from tests.helpers.factories import T0, USD, make_member, make_seat, make_team, make_user
@@ -60,12 +60,13 @@ def test_credits_are_granted_for_a_year_and_once_per_source() -> None:
     team = make_team("Acme")
     grant = ("grant", "credits", "--team", team.slug, "--credits", "5000")
     with time_machine.travel(T0, tick=False):
-        assert said(*grant)[0].endswith("of Acme: 5000.000 Credits until 2027-06-03 10:02 UTC.")
+        assert said(*grant)[0].endswith("of Acme: 5,000 Credits until 2027-06-03 10:02 UTC.")
         said(*grant)
         said(*grant, "--source", "ticket 12")
         said(*grant, "--source", "ticket 12", "--until", "2026-12-31T18:00:00Z")
     lots = list(CreditGrant.objects.values_list("team", "remaining_nanousd", "expires_at"))
     assert lots == [(Team.objects.get(slug=team.slug).pk, 5 * USD, T0 + timedelta(days=365))] * 3
+    assert set(CreditLedgerEntry.objects.values_list("cause", flat=True)) == {"Given by an operator"}
 
 
 @pytest.mark.parametrize("credits", ["0", "-5", "many", "0.0000001", "1e30"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quota.templatetags.amounts import about_credits, about_usd, cents
+from quota.templatetags.amounts import about_credits, about_usd, cause, cents
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,15 @@ def test_in_lists_money_has_two_decimals(nanousd: int, text: str) -> None:
 )
 def test_in_lists_credits_have_at_most_two_decimals(nanousd: int, text: str) -> None:
     assert about_credits(nanousd) == text
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("operator 45c27bd73da0: Goodwill: an outage", "Goodwill: an outage"),
+        ("operator of ours: thanks", "operator of ours: thanks"),
+        ("payment pi_1 lost in a dispute", "payment pi_1 lost in a dispute"),
+    ],
+)
+def test_the_ledger_says_why_without_what_only_makes_a_source_unique(kept: str, said: str) -> None:
+    assert cause(kept) == said

@@ -139,7 +139,7 @@ def test_a_balance_below_nothing_is_refused_by_the_service_at_its_field(as_user:
     answer = as_user(scene.owner.user).post(url, {"overflow": "allow", "low_balance": "-5"})
 
     assert answer.status_code == 422
-    assert "The balance to warn at is from 0 to 1000000000.000 Credits." in words(answer)
+    assert "The balance to warn at is from 0 to 1,000,000,000 Credits." in words(answer)
 
 
 def test_a_member_of_another_team_is_not_there(as_user: AsUser) -> None:
