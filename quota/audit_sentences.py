@@ -7,8 +7,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from quota.ledger_causes import cause_words
 from quota.money import credits_words, nanousd_from_credits, usd_text
-from quota.templatetags.amounts import cause
 from teams.audit_sentences import Said, Sentence, plain
 
 
@@ -139,12 +139,12 @@ def _granted(said: Said) -> str:
 
 def _refunded(said: Said) -> str:
     text = _("%(amount)s were taken back: %(cause)s")
-    return text % {"amount": _amount(said), "cause": cause(said.text("cause"))}
+    return text % {"amount": _amount(said), "cause": cause_words(said.text("cause"))}
 
 
 def _adjusted(said: Said) -> str:
     text = _("%(amount)s were corrected: %(cause)s")
-    return text % {"amount": _amount(said), "cause": cause(said.text("cause"))}
+    return text % {"amount": _amount(said), "cause": cause_words(said.text("cause"))}
 
 
 def _waived(said: Said) -> str:
