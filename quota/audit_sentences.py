@@ -7,8 +7,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from quota.ledger_causes import cause_words
 from quota.money import credits_words, nanousd_from_credits, usd_text
-from quota.templatetags.amounts import cause_words
 from teams.audit_sentences import Said, Sentence, plain
 
 

@@ -116,10 +116,11 @@ def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime
         at=at,
         by=by,
     )
+    until: datetime = lot.expires_at  # type: ignore[assignment]  # as of all Credits
     return gettext("%(team)s has %(credits)s Credits more, until %(day)s.") % {
         "team": team,
         "credits": credits_words(lot.amount_nanousd),
-        "day": date_format(lot.expires_at, "j M Y"),
+        "day": date_format(until, "j M Y"),
     }
 
 

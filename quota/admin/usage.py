@@ -98,6 +98,9 @@ class CorrectionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
+        # Nothing must not be charged because a page of an earlier version has no such fields.
+        if not any(name in self.data for name in self._fields_of.values()):
+            raise forms.ValidationError(_("This page has changed meanwhile: open it again."))
         used = {meter: values.get(name) for meter, name in self._fields_of.items()}
         return {**values, "usage": {meter: said for meter, said in used.items() if said is not None} or None}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,29 +10,13 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
-from django.utils.translation import gettext_noop
 
+from quota.ledger_causes import cause_words
 from quota.models import Account
 from quota.money import NANOUSD_PER_CREDIT, NANOUSD_PER_USD, credits_words, usd_text
 from quota.windows import window_label
-from tokenplan.kit.stored_texts import said_again
 
 register = template.Library()
-
-# What services write into the ledger, for the catalogue.
-USAGE_OF = gettext_noop("usage of %(model)s")
-gettext_noop("usage that was owed")
-gettext_noop("a charge that was corrected")
-gettext_noop("expired")
-gettext_noop("Given by an operator")
-CAUSES = [
-    (USAGE_OF, ""),
-    (gettext_noop("payment %(payment)s refunded"), ""),
-    (gettext_noop("payment %(payment)s lost in a dispute"), ""),
-    (gettext_noop("payment %(payment)s was not refunded after all"), ""),
-]
-# What grants of operators had before the reason: the ledger keeps it.
-SOURCE = re.compile(r"operator [0-9a-f]{12}: ")
 
 CENT = NANOUSD_PER_USD // 100
 HUNDREDTH_OF_A_CENT = CENT // 100
@@ -100,14 +83,9 @@ def local(iso: str) -> str:
     return date_format(timezone.localtime(datetime.fromisoformat(iso)), "j M Y, H:i T")
 
 
-def cause_words(text: str) -> str:
-    """Why the ledger has an entry: our own words in the reader's language, what somebody wrote as it is."""
-    return said_again(SOURCE.sub("", text, count=1), CAUSES)
-
-
 @register.filter
 def cause(text: str) -> str:
-    """The same with a capital first, but not where a language puts the name of a model there."""
+    """Why the ledger has an entry. A capital first, but not where a language puts the name of a model there."""
     said = cause_words(text)
     return capfirst(said) if text.endswith(said) else said
 

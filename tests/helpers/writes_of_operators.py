@@ -148,7 +148,8 @@ class Desk:
         yield self.verb(QuarantinedRow.objects.get(), "write-off")
         yield self.verb(card, "withdraw", **CONFIRMED)
         charge = UsageEvent.objects.filter(team_id=self.owner.team_id).earliest("pk")
-        yield self.verb(charge, "correct", **{"meter-calls": 2})
+        used: dict[str, Any] = {"meter-calls": 2}
+        yield self.verb(charge, "correct", **used)
 
     def _of_sales(self) -> Iterator[Write]:
         deliver_event(Client(), event("invoice.paid", {"id": "in_9", "object": "invoice"}, id="evt_kept"))

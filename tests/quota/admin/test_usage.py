@@ -34,10 +34,8 @@ def test_the_form_has_a_field_for_each_meter_of_the_call_and_of_its_model(
 
     page = operator.get(verb_url(event, "correct"))
 
-    assert (
-        '<input type="number" name="meter-calls" value="3" min="0" max="1000000000000"'
-        in page.content.decode()
-    )
+    field = '<input type="number" name="meter-calls" value="3" min="0" max="1000000000000"'
+    assert field in page.content.decode()
     assert "All numbers empty: the call is not charged at all." in words(page)
 
 
@@ -68,4 +66,5 @@ def test_what_is_no_whole_number_is_refused_beside_its_field(
     url = verb_url(UsageEvent.objects.get(), "correct")
 
     assert operator.post(url, {"meter-calls": number, "reason": "x"}).status_code == 422
+    assert operator.post(url, {"usage": '{"calls": 2}', "reason": "x"}).status_code == 422
     assert UsageEvent.objects.count() == 1
