@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -16,6 +18,7 @@ from billing.selectors.granted_requests import granted_with
 from billing.stored_texts import in_readers_words
 from billing.workflows import cancellations, changes
 from billing.workflows.change_previews import Preview, preview_change
+from quota.models import SeatRequest
 from teams.permissions import Right
 from teams.tasks import deliver_mail
 from teams.views.base import TeamRequest, show_fresh, team_page
@@ -97,9 +100,8 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
         messages.success(request, _("Saved. Nothing is charged now."))
     elif done.state == State.DONE:
         messages.success(request, _("Done: %(change)s.") % {"change": done.text})
-        for answered in granted_with(done):
-            name = answered.membership.user.display_name
-            messages.success(request, _("This granted the request of %(name)s.") % {"name": name})
+        if granted := granted_with(done):
+            messages.success(request, _granted_words(granted))
     elif done.state == State.AWAITS_PAYMENT:
         declined = _("The card was declined, or your bank asks you to confirm the payment. See below.")
         messages.warning(request, declined)
@@ -107,6 +109,14 @@ def _confirmed(request: TeamRequest, form: ConfirmForm) -> HttpResponse:
         sent = _("Sent: %(change)s. The payment service is working on it.") % {"change": done.text}
         messages.info(request, sent)
     return redirect("team-billing", request.team.slug)
+
+
+def _granted_words(granted: Sequence[SeatRequest]) -> str:
+    """One message however many they are."""
+    if len(granted) == 1:
+        name = granted[0].membership.user.display_name
+        return _("This granted the request of %(name)s.") % {"name": name}
+    return _("This granted %(count)s requests for seats.") % {"count": len(granted)}
 
 
 def _confirm(request: TeamRequest, form: ConfirmForm) -> Change | None:

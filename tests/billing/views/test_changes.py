@@ -103,6 +103,19 @@ def test_the_paid_move_of_the_askers_seat_grants_the_request_and_no_other(
     assert "This granted" not in adds
 
 
+def test_one_message_says_that_a_change_granted_many_requests(as_user: AsUser, buyer: Buyer) -> None:
+    buyer.subscribe({"plus": 2})
+    for seat in buyer.team.seats.all():
+        member = make_member(buyer.team)
+        assign_seat(seat=seat, membership=member, by=None, at=T0)
+        request_seat(membership=member, plan_code="max", message="", at=T0, by=member.user)
+    both = "".join(f"&seats={seat.pk}" for seat in buyer.team.seats.all())
+
+    page = confirm(as_user(buyer.user), buyer.team, f"kind=move&plan=max{both}")
+
+    assert "This granted 2 requests for seats." in page
+
+
 def test_a_seat_for_the_last_hour_is_shown_to_be_billed_for_seven_days(as_user: AsUser, buyer: Buyer) -> None:
     buyer.subscribe({"max": 1})
     client = as_user(buyer.user)
