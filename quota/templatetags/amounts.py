@@ -85,7 +85,7 @@ def local(iso: str) -> str:
 
 @register.filter
 def cause(text: str) -> str:
-    """Why the ledger has an entry. A capital first, but not where a language puts the name of a model there."""
+    """Why the ledger has an entry. A capital first, but not where a language puts a model's name there."""
     said = cause_words(text)
     return capfirst(said) if text.endswith(said) else said
 
