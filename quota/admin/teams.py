@@ -119,7 +119,7 @@ def _grant_credits(team: Team, values: Mapping[str, Any], by: User, at: datetime
     return gettext("%(team)s has %(credits)s Credits more, until %(day)s.") % {
         "team": team,
         "credits": credits_words(lot.amount_nanousd),
-        "day": date_format(lot.expires_at, "j M Y"),
+        "day": date_format(lot.expires_at or at, "j M Y"),
     }
 
 
