@@ -256,7 +256,7 @@ def test_a_charge_is_corrected_and_the_operator_comes_back(scene: Scene, operato
 def test_a_verb_leads_back_to_the_operators_pages_alone(scene: Scene, operator: Client, back: str) -> None:
     charge = scene.desk.use(8, at=T0)
 
-    answer = operator.post(f"{verb_url(charge, 'correct')}?back={back}", {"usage": "", "reason": "x"})
+    answer = operator.post(f"{verb_url(charge, 'correct')}?back={back}", {"meter-calls": "", "reason": "x"})
 
     leads_to = answer.headers["Location"]
     assert leads_to == change_url(charge) or leads_to.startswith("/admin/")

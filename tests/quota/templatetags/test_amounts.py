@@ -62,8 +62,8 @@ def test_in_lists_credits_have_at_most_two_decimals(nanousd: int, text: str) -> 
     ("kept", "said"),
     [
         ("operator 45c27bd73da0: Goodwill: an outage", "Goodwill: an outage"),
-        ("operator of ours: thanks", "operator of ours: thanks"),
-        ("payment pi_1 lost in a dispute", "payment pi_1 lost in a dispute"),
+        ("operator of ours: thanks", "Operator of ours: thanks"),
+        ("payment pi_1 lost in a dispute", "Payment pi_1 lost in a dispute"),
     ],
 )
 def test_the_ledger_says_why_without_what_only_makes_a_source_unique(kept: str, said: str) -> None:
