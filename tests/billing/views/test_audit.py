@@ -55,7 +55,7 @@ def test_the_audit_log_says_in_a_sentence_who_did_what(team: Team, owner: Client
     assert f"now {who} {changed}" in page
     assert "The system mia@example.com joined as Member." in page
     assert "The system Gave Seat 1 to mia@example.com." in page
-    assert "Seat 1 has Max v2." in page
+    assert "Seat 1 has Max." in page
     cap = "may use them, at most 5,000 a month."
     assert f"Changed the access of mia@example.com to Credits: {cap}" in page
     assert "nanousd" not in page
