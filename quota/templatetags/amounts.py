@@ -19,7 +19,6 @@ from quota.windows import window_label
 register = template.Library()
 
 CENT = NANOUSD_PER_USD // 100
-HUNDREDTH_OF_A_CENT = CENT // 100
 
 
 @register.filter
@@ -29,18 +28,8 @@ def usd(nanousd: int) -> str:
 
 
 @register.filter
-def about_usd(nanousd: int) -> str:
-    """For a glance: to the cent, below a dollar to a hundredth of a cent. Rounded half up, but what there is
-    is not called nothing.
-    """
-    step = CENT if abs(nanousd) >= NANOUSD_PER_USD else HUNDREDTH_OF_A_CENT
-    steps = int((Decimal(nanousd) / step).quantize(Decimal(1), ROUND_HALF_UP))
-    return usd_text(steps * step) if steps or not nanousd else f"<{usd_text(step)}"
-
-
-@register.filter
 def cents(nanousd: int) -> str:
-    """In lists, where receipts are exact: to the cent, rounded half up; less is not called nothing."""
+    """But for receipts, which are exact: to the cent, rounded half up; less is not called nothing."""
     rounded = int((Decimal(nanousd) / CENT).quantize(Decimal(1), ROUND_HALF_UP)) * CENT
     if rounded or not nanousd:
         return usd_text(rounded)

@@ -17,7 +17,7 @@ from quota.money import usd_text
 from quota.outlook import NEARLY_FULL, Outlook
 from quota.selectors.shown_bars import OnCredits
 from quota.selectors.usage_bar import UsageBar
-from quota.templatetags.amounts import about_usd
+from quota.templatetags.amounts import cents
 from quota.windows import FOREVER, Policy, QuotaWindow
 
 DAY_AND_TIME = "D j M, H:i"
@@ -51,20 +51,20 @@ def share_of(window: QuotaWindow) -> str:
 
 def amounts_of(window: QuotaWindow) -> SafeString:
     """What is left, and of how much; what is held."""
-    limit = about_usd(window.limit.nanousd)
+    limit = cents(window.limit.nanousd)
     if window.used > window.limit.nanousd:
         over = window.used - window.limit.nanousd
         text = format_html(
             _('The last calls ran <span title="{exact}">{over}</span> over {limit}'),
             exact=usd_text(over),
-            over=about_usd(over),
+            over=cents(over),
             limit=limit,
         )
     else:
         text = format_html(
             _('<span title="{exact}">{left}</span> left of {limit}'),
             exact=usd_text(window.remaining),
-            left=about_usd(window.remaining),
+            left=cents(window.remaining),
             limit=limit,
         )
     if not window.held:
@@ -73,7 +73,7 @@ def amounts_of(window: QuotaWindow) -> SafeString:
         _('{text} · <span title="{exact}">{held}</span> held for calls in progress'),
         text=text,
         exact=usd_text(window.held),
-        held=about_usd(window.held),
+        held=cents(window.held),
     )
 
 
@@ -88,7 +88,7 @@ def lines_of(
         elif policy is Policy.FIRST_USE:
             yield format_html(_("{left} · starts with the next call"), left=amounts_of(window))
         else:
-            yield _("Nothing used. %(limit)s is ready.") % {"limit": about_usd(window.limit.nanousd)}
+            yield _("Nothing used. %(limit)s is ready.") % {"limit": cents(window.limit.nanousd)}
     else:
         parts = [amounts_of(window)]
         if policy is Policy.ROLLING:
@@ -126,7 +126,7 @@ def _given_back(window: QuotaWindow, outlook: Outlook | None) -> Iterator[SafeSt
         text = _("{amount} back at {moment}") if since is None else _("{amount} back {wait} ({moment})")
         yield format_html(
             text,
-            amount=about_usd(release.nanousd),
+            amount=cents(release.nanousd),
             moment=moment_of(release.at, since),
             wait=in_words(release.at - since) if since else "",
         )
@@ -146,12 +146,12 @@ def aloud(window: QuotaWindow, outlook: Outlook | None, words: str) -> str:
     if words:
         parts.append(words.lstrip("■▲ "))
     if window.held:
-        parts.append(_("%(amount)s held") % {"amount": about_usd(window.held)})
+        parts.append(_("%(amount)s held") % {"amount": cents(window.held)})
     text = ", ".join(parts)
     if outlook and outlook.releases:
         first = outlook.releases[0]
         text += "; " + _("%(amount)s comes back at %(time)s") % {
-            "amount": about_usd(first.nanousd),
+            "amount": cents(first.nanousd),
             "time": clock(first.at, outlook.at),
         }
     return text

@@ -15,7 +15,7 @@ from quota.money import percent
 from quota.outlook import NEARLY_FULL, Outlook
 from quota.selectors.shown_bars import OnCredits, ShownBar
 from quota.selectors.usage_bar import UsageBar
-from quota.templatetags.amounts import about_usd
+from quota.templatetags.amounts import cents
 from quota.templatetags.bar_words import (
     aloud,
     amounts_of,
@@ -240,7 +240,7 @@ def _strip(window: QuotaWindow, releases: Sequence[Release], at: datetime) -> di
         "words": words
         % {
             "time": span(window.limit.rule.length),
-            "amount": about_usd(highest.nanousd),
+            "amount": cents(highest.nanousd),
             "moment": clock(highest.at, at),
         },
     }

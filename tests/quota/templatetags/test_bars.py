@@ -159,7 +159,7 @@ def test_in_a_table_it_says_what_is_left_alone() -> None:
     assert "<span>5-hour</span> <span>45%</span>" in row
     assert (
         '<span title="$5.429019759">$5.43</span> left of $10.00 ·'
-        ' <span title="$0.001">$0.001</span> held for calls in progress </p>'
+        ' <span title="$0.001">&lt;$0.01</span> held for calls in progress </p>'
     ) in row
     assert "<br>" not in row
 
@@ -168,7 +168,7 @@ def test_its_picture_has_what_is_used_and_what_is_held() -> None:
     text = shown(window(used=4_569_980_241, held=1_000_000))
     assert "<strong>5-hour window</strong></span> <span>45%</span>" in text
     assert 'aria-label="5-hour window"' in text
-    assert 'aria-valuenow="45.70" aria-valuetext="45 percent used, $0.001 held"' in text
+    assert 'aria-valuenow="45.70" aria-valuetext="45 percent used, &lt;$0.01 held"' in text
     assert 'class="used" height="100%" width="45.69%"></rect> <line class="held"' in text
     assert 'x1="45.69%" x2="45.70%"></line>' in text
 

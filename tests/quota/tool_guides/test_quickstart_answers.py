@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from quota.models import UsageEvent
-from quota.templatetags.amounts import about_usd
+from quota.templatetags.amounts import cents
 from quota.tool_guides.parts import Kind
 from teams.models import Team
 from tests.helpers.factories import T0, make_plan, make_seat, make_team, owner_of
@@ -68,7 +68,7 @@ def test_every_command_is_answered_and_the_last_receipt_shows_by_itself(team: Te
     assert "It works." in html
     assert f"/account/usage/acme/{last.pk}/" in html
     spent = sum(UsageEvent.objects.values_list("amount_nanousd", flat=True))
-    assert f"{about_usd(9_900_000_000 - spent)} left of $9.90" in read(client, "/account/")
+    assert f"{cents(9_900_000_000 - spent)} left of $9.90" in read(client, "/account/")
 
 
 def test_with_a_wrong_key_curl_shows_what_the_page_says(team: Team, tmp_path: Path) -> None:

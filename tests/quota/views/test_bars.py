@@ -192,7 +192,7 @@ def test_who_owes_reads_how_much_and_who_can_pay_it(as_user: AsUser) -> None:
 
     page = words(as_user(member.user).get(bar_of(member)))
 
-    assert f"{owed} Ask the Owner of the Team to buy Credits." in page
+    assert f"{owed} Ask {scene.owner.user.display_name} to buy Credits." in page
     assert "Calls are paid from Credits" not in page
     assert "Your key is real" not in page
     assert "owed" not in words(as_user(scene.owner.user).get(bar_of(scene.owner)))
