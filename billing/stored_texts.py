@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
+
 from tokenplan.kit.stored_texts import Pattern, said_again
 
 # As `change_previews`, `checkouts`, `undos` and their kin write them, and entries of the audit name seats.
@@ -25,6 +27,20 @@ PATTERNS: list[Pattern] = list(
         "The payment service refused this: %(reason)s": "",
     }.items()
 )
+
+
+# As Stripe words the lines of invoices; what it words otherwise stays in English.
+LINES: list[Pattern] = [
+    (gettext_noop("%(count)s × %(product)s (at %(price)s / month)"), ""),
+    (gettext_noop("%(count)s × %(product)s (at %(price)s / year)"), ""),
+    (gettext_noop("Unused time on %(product)s after %(day)s"), ""),
+    (gettext_noop("Remaining time on %(product)s after %(day)s"), ""),
+]
+
+
+def line_in_readers_words(text: str) -> str:
+    """A line of one of Stripe's invoices, in the active language where its pattern is known."""
+    return said_again(text, LINES)
 
 
 def in_readers_words(text: str) -> str:

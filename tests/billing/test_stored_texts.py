@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import translation
 
-from billing.stored_texts import PATTERNS, in_readers_words
+from billing.stored_texts import PATTERNS, in_readers_words, line_in_readers_words
 from tests.helpers.catalogues import marked
 
 TEXTS = [
@@ -36,3 +36,21 @@ def test_what_is_stored_is_said_in_chinese(text: str) -> None:
         said = in_readers_words(text)
     assert not said.isascii()
     assert "seat" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2 × Token Plan Max (at $50.00 / month)", "2 × Token Plan Max（每月 $50.00）"),
+        ("1 × Token Plan Max (at $500.00 / year)", "1 × Token Plan Max（每年 $500.00）"),
+        ("Unused time on 3 × Max after 28 Nov 2026", "3 × Max 在 28 Nov 2026 之后未使用的时间"),
+        ("Remaining time on Max after 28 Nov 2026", "Max 在 28 Nov 2026 之后剩余的时间"),
+        ("Tax", "Tax"),
+    ],
+)
+def test_lines_of_stripes_invoices_are_said_in_chinese_where_their_pattern_is_known(
+    line: str, said: str
+) -> None:
+    assert line_in_readers_words(line) == line
+    with translation.override("zh-hans"):
+        assert line_in_readers_words(line) == said
