@@ -95,7 +95,7 @@ def entries_found(
     """The Team's entries, with who did it: those by or about a person with this text in name or address, of
     this kind, from `since` and before `until`. What is no `Kind` is everything.
     """
-    found = AuditEntry.objects.for_team(team).select_related("by")
+    found = AuditEntry.objects.for_team(team).select_related("by", "team")
     if person:
         by = Q(by__email__contains=person.lower()) | Q(by__name__icontains=person)
         found = found.filter(by | Q(subject__icontains=person))
@@ -109,14 +109,14 @@ def entries_found(
 
 def lines_of(entries: Iterable[AuditEntry], *, numbers: dict[int, int] | None = None) -> Iterator[Line]:
     """Each with its sentence. `numbers` of seats by id, for entries that are not read yet; else those of
-    these entries are looked up, by one query.
+    these entries are looked up, by one query. What all of them need is read before this returns, so that a
+    file which cannot be begun is an error and no half of a file.
     """
     if numbers is None:
         entries = list(entries)
         numbers = Seat.objects.numbers(_seat_id(entry) for entry in entries)
     plans = plan_names()
-    for entry in entries:
-        yield Line(entry, _text(entry, numbers, plans))
+    return (Line(entry, _text(entry, numbers, plans)) for entry in entries)
 
 
 def numbers_of_all(team: Team) -> dict[int, int]:
