@@ -42,6 +42,7 @@ SHORT = {
     ("team-member", "held"): OF_ONE_SEAT,
     ("team-seat", "history"): OF_ONE_SEAT,
     ("team-seat", "plans"): OF_ONE_SEAT,
+    ("tools", "keys"): TEAMS_OF_ONE,
 }
 
 
