@@ -25,24 +25,15 @@ PATTERNS: list[Pattern] = list(
         "It is %(amount)s now, not %(shown)s; confirm again if you agree.": "",
         "It is %(amount)s now, and was shown long ago; confirm again if you agree.": "",
         "The payment service refused this: %(reason)s": "",
+        # As Stripe words the lines of invoices; what it words otherwise stays in English.
+        gettext_noop("%(count)s × %(product)s (at %(price)s / month)"): "",
+        gettext_noop("%(count)s × %(product)s (at %(price)s / year)"): "",
+        gettext_noop("Unused time on %(product)s after %(day)s"): "",
+        gettext_noop("Remaining time on %(product)s after %(day)s"): "",
     }.items()
 )
 
 
-# As Stripe words the lines of invoices; what it words otherwise stays in English.
-LINES: list[Pattern] = [
-    (gettext_noop("%(count)s × %(product)s (at %(price)s / month)"), ""),
-    (gettext_noop("%(count)s × %(product)s (at %(price)s / year)"), ""),
-    (gettext_noop("Unused time on %(product)s after %(day)s"), ""),
-    (gettext_noop("Remaining time on %(product)s after %(day)s"), ""),
-]
-
-
-def line_in_readers_words(text: str) -> str:
-    """A line of one of Stripe's invoices, in the active language where its pattern is known."""
-    return said_again(text, LINES)
-
-
 def in_readers_words(text: str) -> str:
-    """A text of a change, a checkout or a purchase, or the reason of one, in the active language."""
+    """A text of a change, a checkout, a purchase or an invoice's line, or a reason in the active language."""
     return said_again(text, PATTERNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from billing.stored_texts import in_readers_words, line_in_readers_words
+from billing.stored_texts import in_readers_words
 
 register = template.Library()
 
@@ -13,9 +13,3 @@ register = template.Library()
 def stored(text: str) -> str:
     """The text in the reader's language."""
     return in_readers_words(text)
-
-
-@register.filter
-def invoice_line(text: str) -> str:
-    """A line of one of Stripe's invoices, as the reader would write it."""
-    return line_in_readers_words(text)

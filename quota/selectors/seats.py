@@ -140,6 +140,11 @@ def plan_counts(team: Team, at: datetime) -> list[PlanCount]:
     return [PlanCount(row["plan__code"], row["name"], row["seats"], row["free"]) for row in rows]
 
 
+def free_plans(team: Team, at: datetime) -> list[PlanCount]:
+    """Those of these plans of which a seat can be given."""
+    return [plan for plan in plan_counts(team, at) if plan.free]
+
+
 def windows_named(team: Team, at: datetime) -> list[str]:
     """The windows of all plans that seats of the Team have, as `names_of` names them, each once: those
     of the highest plan first.

@@ -21,7 +21,7 @@ from quota.api.csv_cells import credits_cell
 from quota.forms import CapForm, PlanForm
 from quota.models import BulkAction
 from quota.selectors.roster import RosterRow, Shown, members_of, rows_of
-from quota.selectors.seats import holdings_of, plan_counts
+from quota.selectors.seats import free_plans, holdings_of, plan_counts
 from quota.selectors.shown_bars import shown_bars
 from quota.services import bulk_actions
 from quota.services.members import Terms, Verb, act_on_each, counted
@@ -67,7 +67,7 @@ def team_members(request: TeamRequest) -> HttpResponse:
         "choices": Shown.choices,
         "verbs": [verb for verb in Verb if may(request.membership, verb.right)],
         "most": MOST_IN_BULK,
-        "free_plans": [plan for plan in plan_counts(request.team, at) if plan.free],
+        "free_plans": free_plans(request.team, at),
         "bulk_action": BulkAction.objects.for_team(request.team).open().first(),
     }
     return show(request, "quota/members.html", context)

@@ -12,7 +12,6 @@ from quota.selectors.attention import attention
 from quota.selectors.credits import team_balance
 from quota.selectors.member_requests import asking, open_requests, plan_names
 from quota.selectors.seat_fullness import seat_fullness
-from quota.selectors.seats import plan_counts
 from quota.selectors.shown_bars import shown_of
 from quota.selectors.usage_series import Group, usage_by
 from quota.views.own_bars import own_bar
@@ -45,7 +44,6 @@ def overview(request: TeamRequest) -> HttpResponse:
             "month": usage_by(request.team, month, at + AHEAD)[0].amounts,
             "spent": usage_by(request.team, spent_from, today + AHEAD, Group.DAY),
             "spent_from": spent_from,
-            "free_plans": [plan for plan in plan_counts(request.team, at) if plan.free],
             "seat_fullness": seat_fullness(request.team, at),
             "open_requests": open_requests(request.team),
             "asking": asking(request.team, ASKING_SHOWN),

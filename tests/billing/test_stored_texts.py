@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import translation
 
-from billing.stored_texts import PATTERNS, in_readers_words, line_in_readers_words
+from billing.stored_texts import PATTERNS, in_readers_words
 from tests.helpers.catalogues import marked
 
 TEXTS = [
@@ -51,6 +51,6 @@ def test_what_is_stored_is_said_in_chinese(text: str) -> None:
 def test_lines_of_stripes_invoices_are_said_in_chinese_where_their_pattern_is_known(
     line: str, said: str
 ) -> None:
-    assert line_in_readers_words(line) == line
+    assert in_readers_words(line) == line
     with translation.override("zh-hans"):
-        assert line_in_readers_words(line) == said
+        assert in_readers_words(line) == said

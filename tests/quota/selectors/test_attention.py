@@ -43,7 +43,7 @@ from tokenplan.kit.errors import Refusal
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-NOTHING = Attention([], 0, [], [], 0, [], 0, [], 0, 0, None, None)
+NOTHING = Attention([], 0, [], [], 0, [], [], [], 0, 0, None, None)
 
 
 @pytest.fixture
