@@ -6,7 +6,7 @@ Nothing here, or near it, is a float.
 from __future__ import annotations
 
 import re
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 NANOUSD_PER_USD = 1_000_000_000
 NANOUSD_PER_CREDIT = 1_000_000  # 1 Credit = $0.001 (docs/rules.md).
@@ -71,4 +71,5 @@ def percent(part: int, whole: int) -> Decimal:
     """
     if whole <= 0:
         return Decimal("100.00")
-    return (Decimal(part * 100) / Decimal(whole)).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+    hundredths = abs(part) * 10_000 // whole
+    return Decimal(hundredths if part >= 0 else -hundredths).scaleb(-2)

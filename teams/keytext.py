@@ -7,7 +7,6 @@ verify it. All three parts are base 62 and of fixed length.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -62,7 +61,7 @@ def new_salt() -> bytes:
 
 def key_text(*, root: bytes, key_id: str, salt: bytes, kind: KeyKind = SUBSCRIPTION_KEY) -> str:
     """The whole text of the key of this kind with this id and salt under this root."""
-    mac = hmac.new(root, kind.label + b"\0" + key_id.encode("ascii") + b"\0" + salt, hashlib.sha256).digest()
+    mac = hmac.digest(root, kind.label + b"\0" + key_id.encode("ascii") + b"\0" + salt, "sha256")
     body = kind.prefix + key_id + _base62(int.from_bytes(mac), SECRET_LENGTH)
     return body + _checksum(body)
 

@@ -198,7 +198,8 @@ def worked_out(
     starts = seat_usage.starts(call.occurred_at)
     in_window = parts.from_quota + parts.uncovered
     left = held.without(price.amount)
-    usage = seat_usage.holding(own, left.quota if becomes is AfterDraw.STAYS else 0)
+    stays = becomes is AfterDraw.STAYS
+    usage = seat_usage.holding(own, left.quota) if stays else seat_usage.without(own)
     usage = usage.with_usage(starts, in_window)
     event = EVENT.new(
         gateway_id=call.gateway_id,

@@ -101,6 +101,7 @@ class _Batch:
     in_order: bool
     usages: dict[int, SeatUsage] = field(default_factory=dict)
     holds: dict[UUID, ReservationState] = field(default_factory=dict)
+    closed: set[UUID] = field(default_factory=set)
     hashes: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
     left: set[int] = field(default_factory=set)
     charged: list[Charging] = field(default_factory=list)
@@ -121,27 +122,26 @@ class _Batch:
         by = row["by_gateway_id"]
         gateway = self.gateway or (None if by is None else _gateway(by))
         hold = self.holds.get(draw.reservation_id) or _hold_of(row, usage)
-        if gateway is None or hold.state != Reservation.State.HELD:
+        if gateway is None or hold.state != Reservation.State.HELD or hold.id in self.closed:
             return LEFT
         once = draw.reservation_id, draw.report.draw_id
         before = self.hashes.get(once, row["drawn_hash"])
         if before is not None:
             return REPEATED if before == digest_of(draw.report) and not draw.closes else LEFT
-        charging = _charged(replace(hold, usage=usage), draw, gateway, row["at"])
+        charging = _charged(
+            hold if hold.usage is usage else replace(hold, usage=usage), draw, gateway, row["at"]
+        )
         if charging is None:
             return LEFT
         becomes = charging.of_hold["becomes"]
-        stays = becomes == AfterDraw.STAYS
         self.usages[row["seat_id"]] = charging.usage
-        self.holds[hold.id] = hold = replace(
-            hold,
-            state=hold.state if stays else becomes,
-            left_quota_nanousd=hold.left_quota_nanousd - charging.of_hold["drawn_quota"],
-            left_credits_nanousd=hold.left_credits_nanousd - charging.of_hold["drawn_credits_nanousd"],
-        )
+        if becomes == AfterDraw.STAYS:
+            self.holds[hold.id] = _after(hold, charging)
+        else:
+            self.closed.add(hold.id)
         self.hashes[once] = charging.event.usage_hash
         self.charged.append(charging)
-        return Drawn(charging.event, is_new=True, state=hold.state)
+        return Drawn(charging.event, is_new=True, state=becomes or hold.state)
 
 
 @lru_cache(maxsize=256)
@@ -152,6 +152,15 @@ def _gateway(id: int) -> Gateway:
 
 def _hold_of(row: Mapping[str, Any], usage: SeatUsage) -> ReservationState:
     return ReservationState(**{**_OF_HOLDS, **{name: row[name] for name in _HOLD_FIELDS}, "usage": usage})
+
+
+def _after(hold: ReservationState, charging: Charging) -> ReservationState:
+    """The hold as a draw that leaves it open has left it."""
+    return replace(
+        hold,
+        left_quota_nanousd=hold.left_quota_nanousd - charging.of_hold["drawn_quota"],
+        left_credits_nanousd=hold.left_credits_nanousd - charging.of_hold["drawn_credits_nanousd"],
+    )
 
 
 def _charged(hold: ReservationState, draw: Settlement, gateway: Gateway, at: datetime) -> Charging | None:

@@ -75,13 +75,14 @@ class SeatUsage:
     def without(self, reservation_id: UUID | None) -> SeatUsage:
         """As if this reservation held nothing."""
         live = tuple(other for other in self.live if other.reservation_id != reservation_id)
-        return replace(self, live=live)
+        return SeatUsage(self.rules, self.buckets, live, self.counts_from)
 
     def holding(self, reservation_id: UUID | None, nanousd: int) -> SeatUsage:
         """As if so much were left of what this reservation holds."""
         own = (live for live in self.live if live.reservation_id == reservation_id)
         left = tuple(replace(live, hold=replace(live.hold, nanousd=nanousd)) for live in own)
-        return replace(self, live=(*self.without(reservation_id).live, *left))
+        others = self.without(reservation_id).live
+        return SeatUsage(self.rules, self.buckets, (*others, *left), self.counts_from)
 
     def starts(self, moment: datetime) -> dict[str, datetime]:
         """Where the buckets begin that usage at `moment` counts in, by `Rule.key`: none of a rule that counts
@@ -92,19 +93,19 @@ class SeatUsage:
 
     def with_usage(self, starts: dict[str, datetime], nanousd: int) -> SeatUsage:
         """As if `nanousd` more had been used in the buckets with these starts, by `Rule.key`."""
-        buckets = {rule_key: list(of_rule) for rule_key, of_rule in self.buckets.items()}
+        buckets = {**self.buckets}
         for rule_key, start in starts.items():
-            used = {bucket.starts_at: bucket.used for bucket in buckets.get(rule_key, ())}
+            used = dict(buckets.get(rule_key, ()))
             used[start] = used.get(start, 0) + nanousd
             buckets[rule_key] = [Bucket(*bucket) for bucket in used.items()]
-        return replace(self, buckets=buckets)
+        return SeatUsage(self.rules, buckets, self.live, self.counts_from)
 
     def with_hold(self, reservation: Reservation) -> SeatUsage:
         """As if the reservation, which is of a call and new, were written."""
         hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until)
         until = reservation.charges_at or reservation.holds_until
         live = LiveHold(reservation.pk, hold, reservation.agent, until)
-        return replace(self, live=(*self.live, live))
+        return SeatUsage(self.rules, self.buckets, (*self.live, live), self.counts_from)
 
     def windows(self, limits: Sequence[Limit], moment: datetime, *more: Hold) -> list[QuotaWindow]:
         """The windows around `moment`: what is shown, and what authorize decides by. `more`: holds that are

@@ -1,8 +1,8 @@
 """Django's settings of the database: the embedded one, or the one that the environment names.
 
 No session state is kept between transactions, so PgBouncer in transaction mode may stand between
-(docs/decisions/0061): nothing is prepared, no cursor is left open on the server, and nothing is set for a
-session. How long a statement may take is a setting of the role (tokenplan/kit/transactions.py).
+(docs/decisions/0061): nothing is prepared then, no cursor is left open on the server, and nothing is set for
+a session. How long a statement may take is a setting of the role (tokenplan/kit/transactions.py).
 """
 
 from pathlib import Path

@@ -9,6 +9,7 @@ from django.db import connection
 
 from quota.hot_path.sql import Columns, fetch_all, fetch_row, only_row
 from quota.models import RateCardAlias
+from tokenplan.kit.postgresql.base import leads_to_the_server
 
 
 def test_rows_are_json_by_the_names_of_their_columns() -> None:
@@ -43,3 +44,15 @@ def test_a_row_that_is_made_of_columns_is_as_the_model_makes_it() -> None:
 def test_a_row_is_not_made_of_what_is_no_column() -> None:
     with pytest.raises(TypeError, match="no columns"):
         Columns(RateCardAlias).new(card_id=2, alias="a", model="m", colour="red")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_of_the_hot_path_is_prepared_where_no_pooler_stands_between() -> None:
+    statement = "SELECT %(number)s::int + 1 AS sum, 'of_the_hot_path' AS kind"
+    assert fetch_all(statement, {"number": 1}) == [{"sum": 2, "kind": "of_the_hot_path"}]
+    assert fetch_all(statement, {"number": 2}) == [{"sum": 3, "kind": "of_the_hot_path"}]
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
+    assert leads_to_the_server(connection.connection)
+    with connection.cursor() as cursor:
+        cursor.execute(prepared, ["%of_the_hot_path%"])
+        assert cursor.fetchone() == (1,)

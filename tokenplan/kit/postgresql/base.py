@@ -27,6 +27,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection = super().get_new_connection(conn_params)
         return connection
 
+    def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool:
+        """Django and its pool call it once for each connection that is opened."""
+        commit = bool(super()._configure_connection(connection))  # type: ignore[misc]  # not in the stubs
+        connection.prepare_threshold = 0 if leads_to_the_server(connection) else None
+        return commit
+
     def close_if_unusable_or_obsolete(self) -> None:
         """Django calls it before and after each request and task, and leaves an open transaction alone. One
         whose connection has ended is none any more: whoever left it open, the thread goes on.
@@ -38,6 +44,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = False
             self.close()
         super().close_if_unusable_or_obsolete()
+
+
+def leads_to_the_server(connection: psycopg.Connection[Any]) -> bool:
+    """Whether no pooler stands between, such as PgBouncer: it hands out process numbers of its own, and may
+    give each transaction another session.
+    """
+    with connection.cursor() as cursor:
+        row = cursor.execute("SELECT pg_backend_pid()").fetchone()
+    if not connection.autocommit:
+        connection.commit()
+    return bool(row and row[0] == connection.info.backend_pid)
 
 
 def has_ended(connection: psycopg.Connection[Any]) -> bool:
