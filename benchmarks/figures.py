@@ -52,7 +52,7 @@ class Goal:
 class Figure:
     """One measured value, in `unit`. Where there is something to compare it with (its name, and its value in
     the same unit), the goal is about the ratio of both, else about the value. Without a goal it is for
-    information.
+    information. `smaller`: what the run had less of than the target asks for, which the verdict then says.
     """
 
     what: str
@@ -60,6 +60,7 @@ class Figure:
     unit: str
     goal: Goal | None = None
     beside: tuple[str, float] | None = None
+    smaller: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -83,7 +84,8 @@ class Figure:
     def cells(self, limits: Sequence[Limit] = ()) -> list[str]:
         """Its part of a row: all columns but the first. Beside `missed` stands what limits it, in short."""
         limit = limit_of(limits, self.what) if self.is_missed else None
-        verdict = f"{self.verdict}: {limit.short}" if limit else self.verdict
+        verdict = f"{self.verdict}, with {self.smaller}" if self.smaller and self.goal else self.verdict
+        verdict = f"{verdict}: {limit.short}" if limit else verdict
         compared = f"{self.beside[0]}: {number(self.beside[1])} {self.unit}" if self.beside else ""
         ratio = number(self.ratio) if self.ratio is not None else ""
         goal = str(self.goal) if self.goal else ""

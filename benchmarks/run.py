@@ -43,6 +43,7 @@ class Sizes:
     batch: int = 1_000
 
 
+# What the targets ask for: some hours.
 FULL = Sizes(events=10_000_000, loaded_seats=100_000, calls=1_000_000)
 
 
@@ -75,6 +76,13 @@ class Run:
     def say(self, text: str) -> None:
         """A line of progress, with how many seconds the run has taken so far."""
         print(f"[{time.monotonic() - self._begun:6.0f} s] {text}", flush=True)
+
+    def smaller(self, size: str) -> str:
+        """By how much the run is smaller than the targets ask for, such as `300,000 of 10,000,000 events`;
+        empty where it is not. `size`: a name of Sizes.
+        """
+        here, wanted = getattr(self.sizes, size), getattr(FULL, size)
+        return f"{here:,} of {wanted:,} {size.replace('_', ' ')}" if here < wanted else ""
 
     @started
     def ours(self) -> Scratch:

@@ -28,12 +28,25 @@ def measure(run: Run) -> list[Figure]:
     return [
         _beside(run, "64 callers, one key", target.keys[:1], "separate keys", target.keys),
         _beside(run, "64 members, one pool", target.pooled, "separate pools", target.apart),
+        _apart(run),
         *_strangers(run),
         *_forged(run),
     ]
 
 
 def _beside(run: Run, what: str, hot: Sequence[str], other: str, separate: Sequence[str]) -> Figure:
+    return Figure(what, *_rates(run, hot, other, separate, HALF))
+
+
+def _apart(run: Run) -> Figure:
+    """What Credits pay goes the road for one call: for information."""
+    target = run.ours
+    return Figure("Credits pay, separate pools", *_rates(run, target.apart, "quota pays", target.keys, None))
+
+
+def _rates(
+    run: Run, keys: Sequence[str], other: str, others: Sequence[str], goal: Goal | None
+) -> tuple[float, str, Goal | None, tuple[str, float]]:
     """Calls that were charged; what is refused because it has waited too long counts for nothing."""
 
     def rate_of(keys: Sequence[str]) -> float:
@@ -41,9 +54,9 @@ def _beside(run: Run, what: str, hot: Sequence[str], other: str, separate: Seque
         times = converse(run.ours.port, [_calls(run, share, done) for share in shared_out(keys, CALLERS)])
         return len(done) / times.seconds
 
-    rate_of(hot), rate_of(separate)  # warms both up
-    ours, others = run.in_turns(lambda: rate_of(hot), lambda: rate_of(separate))
-    return Figure(what, median(ours), "calls/s", HALF, (other, median(others)))
+    rate_of(keys), rate_of(others)  # warms both up
+    ours, beside = run.in_turns(lambda: rate_of(keys), lambda: rate_of(others))
+    return median(ours), "calls/s", goal, (other, median(beside))
 
 
 def _strangers(run: Run) -> list[Figure]:

@@ -25,13 +25,14 @@ def measure(run: Run) -> list[Figure]:
     run.say(f"Reports of a Team with {run.sizes.events * 9 // 10:,} events")
     names = [*_addresses(target)]
     rounds = run.in_turns(*[lambda name=name: _read(target, name) for name in names])
-    figures = []
+    figures, smaller = [], run.smaller("events")
     for name, times in zip(names, rounds, strict=True):
-        figures.append(Figure(f"{name}, first byte", median(first for first, _ in times), "s", SECOND))
+        first = median(first for first, _ in times)
+        figures.append(Figure(f"{name}, first byte", first, "s", SECOND, None, smaller))
         if name.startswith("CSV"):
             figures.append(Figure(f"{name}, whole", median(whole for _, whole in times), "s"))
     peak = max(peak_megabytes_of(target.web_pid))
-    return [*figures, Figure("most memory of a web process", peak, "MB", MEMORY)]
+    return [*figures, Figure("most memory of a web process", peak, "MB", MEMORY, None, smaller)]
 
 
 def _addresses(target: Scratch) -> Mapping[str, tuple[str, dict[str, str]]]:
@@ -62,6 +63,7 @@ def _addresses(target: Scratch) -> Mapping[str, tuple[str, dict[str, str]]]:
             f"/api/v1/teams/{slug}/usage.csv?{sums(by='day', group='member')}",
             cookie,
         ),
+        "CSV of all receipts": ("/api/v1/usage/receipts.csv", key),
     }
 
 

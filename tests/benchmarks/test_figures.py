@@ -98,6 +98,21 @@ def test_beside_a_verdict_stands_what_limits_it_where_it_is_missed() -> None:
     ]
 
 
+def test_a_verdict_names_what_the_run_had_less_of_than_the_target_asks_for() -> None:
+    few = "300,000 of 10,000,000 events"
+    figures = [
+        Figure("a call, alone", 1.0, "ms", Goal(most=2), None, few),
+        Figure("a call, at once", 3.0, "ms", Goal(most=2), None, few),
+        Figure("for information", 3.0, "ms", None, None, few),
+    ]
+    rows = Outcome(1, "Cost", figures, limits=LIMITS).rows()
+    assert [row.split(" | ")[-1] for row in rows] == [
+        "met, with 300,000 of 10,000,000 events |",
+        "missed (3 of 2), with 300,000 of 10,000,000 events: two requests |",
+        " |",
+    ]
+
+
 def test_what_was_missed_is_explained_once_and_what_is_met_not_at_all() -> None:
     calls = [Figure(f"a call, {n}", 3.0, "ms", Goal(most=2)) for n in "ab"]
     read = Figure("a read", 1.0, "ms", Goal(most=2))

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.run import Run, Sizes, started
+from benchmarks.run import FULL, Run, Sizes, started
 
 
 class Counting(Run):
@@ -54,3 +54,9 @@ def test_what_was_started_is_kept_and_what_failed_fails_again() -> None:
         with pytest.raises(RuntimeError, match="It did not start"):
             _ = run.badly
     assert run.tries == ["well", "badly"]
+
+
+def test_a_run_says_what_it_has_less_of_than_the_targets_ask_for() -> None:
+    assert Counting(Sizes()).smaller("events") == "300,000 of 10,000,000 events"
+    assert Counting(Sizes(calls=999_999)).smaller("calls") == "999,999 of 1,000,000 calls"
+    assert Counting(FULL).smaller("events") == Counting(FULL).smaller("calls") == ""
