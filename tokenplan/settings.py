@@ -9,7 +9,7 @@ import hmac
 from celery.schedules import crontab
 from kombu import Queue
 
-from tokenplan.runtime import addresses, away, databases, environment, folders
+from tokenplan.runtime import addresses, away, databases, environment, folders, retention
 from tokenplan.runtime.queues import QUEUES
 from tokenplan.runtime.secret_store import read_secrets
 
@@ -243,6 +243,8 @@ RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS"
 # So many whole months of single calls are kept beside the present one; 0 keeps all. Not fewer than three:
 # usage may be reported for 60 days, and is corrected after that.
 RETENTION_MONTHS = environment.number("RETENTION_MONTHS", 0, least=3, most=1200, or_zero=True)
+# The same of entries of the ledger, which are needed as long as the calls that they are of.
+LEDGER_RETENTION_MONTHS = retention.ledger_months(months_of_calls=RETENTION_MONTHS)
 
 # Mail
 

@@ -1,9 +1,13 @@
 """The ledger is partitioned by month, too, by the moment of its entries; its rows stay where they are, in the first partition.
+What the entries of a month came to is kept when it is dropped.
 
 An entry's id does not carry its time, and people know it. So the primary key has the moment in it; ids are from one sequence.
 """
 
-from django.db import migrations
+import uuid
+
+import django.db.models.deletion
+from django.db import migrations, models
 
 PARTITIONS = """
 -- The same of a table that is partitioned by a moment, of which all indexes are of the whole table.
@@ -70,9 +74,58 @@ SELECT pg_temp.partition_ledger();
 """
 
 
+CLOSING_BALANCES = """
+ALTER TABLE quota_closingbalance
+    ADD CONSTRAINT a_closing_balance_is_of_its_lots_team FOREIGN KEY (team_id, grant_id)
+        REFERENCES quota_creditgrant (team_id, id),
+    ADD CONSTRAINT a_closing_balance_is_of_its_lots_account FOREIGN KEY (grant_id, account)
+        REFERENCES quota_creditgrant (id, account);
+CREATE TRIGGER closing_balances_are_append_only BEFORE UPDATE OR DELETE ON quota_closingbalance
+    FOR EACH ROW EXECUTE FUNCTION quota_refuse_change('closing balances are append-only');
+"""
+KINDS = [
+    *[("purchase", "Purchase"), ("voucher", "Voucher"), ("use", "Use"), ("expiry", "Expiry"), ("refund", "Refund")],
+    *[("adjustment", "Adjustment"), ("correction", "Correction of a charge")],
+]
+
+
+def key_to(model, **options):
+    return models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=model, **options)
+
+
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0036_the_clock_after_the_locks_of_reports")]
+    dependencies = [("quota", "0036_the_clock_after_the_locks_of_reports"), ("teams", "0008_billing_right")]
 
     operations = [
         migrations.RunSQL(PARTITIONS + LEDGER),
+        migrations.CreateModel(
+            name="ClosingBalance",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        *("grant_id", "until", "kind", "cause"), blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("account", models.CharField(choices=[("credits", "Credits"), ("balance", "API balance")], max_length=7)),
+                ("team", key_to("teams.team")),
+                ("grant", key_to("quota.creditgrant", db_index=False)),
+                ("until", models.DateTimeField(help_text="The end of the month.")),
+                ("kind", models.CharField(choices=KINDS, max_length=10)),
+                ("cause", models.CharField(blank=True, max_length=200)),
+                ("amount_nanousd", models.BigIntegerField(help_text="Signed: what the lot gained in the month.")),
+            ],
+        ),
+        migrations.AddField(
+            model_name="keptcalls",
+            name="ledger_from",
+            field=models.UUIDField(default=uuid.UUID(int=0), help_text="The first id of the moment."),
+        ),
+        migrations.AddConstraint(
+            model_name="keptcalls",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ledger_from__lte", models.F("events_from"))), name="an_entry_is_kept_longer_than_its_event"
+            ),
+        ),
+        migrations.RunSQL(CLOSING_BALANCES),
     ]

@@ -28,11 +28,19 @@ from quota.models import (
     UsageWatermark,
 )
 from quota.models.reservations import KEPT_FOR_AT_MOST
-from tokenplan.kit.transactions import one_transaction
+from quota.services.closing_balances import (
+    is_needed_no_more,
+    keep_closing_balances,
+    refuse_older_entries,
+)
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 logger = logging.getLogger(__name__)
 
 HOLDS, EVENTS, LEDGER = "quota_reservation", "quota_usageevent", "quota_creditledgerentry"
+# What of `KeptCalls` says how far each has been dropped.
+FROM = {HOLDS: "holds_from", EVENTS: "events_from", LEDGER: "ledger_from"}
+NAMED_BY_ENTRIES = "teams_user, teams_team, teams_membership, quota_creditgrant"
 # As long as draws of a hold may come, and a day for clocks.
 LONGEST_HOLD = KEPT_FOR_AT_MOST + timedelta(days=1)
 # Whoever calls meanwhile waits for it: where it is not had at once, the next run tries again.
@@ -59,10 +67,12 @@ class Kept:
 
 
 def keep_partitions(*, at: datetime) -> Kept:
-    """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`.
+    """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`,
+    and of the ledger than `LEDGER_RETENTION_MONTHS`.
 
-    What is dropped is added up in the rollups, in history and in the months of caps; jobs and reconcile have
-    read all of it. Where they have not, or another transaction is in the way, it stays until a later run.
+    What is dropped is added up in the rollups, in history and in the months of caps, of the ledger in closing
+    balances; jobs and reconcile have read all of it. Where they have not, or another transaction is in the
+    way, it stays until a later run.
     """
     made: list[str] = []
     dropped: list[str] = []
@@ -75,6 +85,8 @@ def keep_partitions(*, at: datetime) -> Kept:
         # A draw may come so long after its hold was made: no event outlives its hold.
         for table, since in ((EVENTS, oldest), (HOLDS, oldest - LONGEST_HOLD)):
             dropped += _drop_months(table, since)
+    if settings.LEDGER_RETENTION_MONTHS:
+        dropped += _drop_months(LEDGER, _month(at, -settings.LEDGER_RETENTION_MONTHS))
     return Kept(made, dropped)
 
 
@@ -165,6 +177,8 @@ def _close_later(table: str, end: UUID) -> str:
         cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
         if table != LEDGER:
             cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
+        elif (kept := KeptCalls.objects.first()) and kept.ledger_from.int:
+            refuse_older_entries(moment_of(kept.ledger_from))
     return name
 
 
@@ -183,7 +197,7 @@ def _drop_months(table: str, since: datetime) -> list[str]:
     return dropped
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def _drop(*, table: str, partition: Partition) -> list[str]:
     """Its name, if all that is made of its rows has been made."""
     with connection.cursor() as cursor:
@@ -193,17 +207,27 @@ def _drop(*, table: str, partition: Partition) -> list[str]:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('quota.reconcile'))")
         cursor.execute("LOCK TABLE quota_keptcalls IN ROW EXCLUSIVE MODE")
     kept, _is_new = KeptCalls.objects.get_or_create(pk=1)
-    if not (_is_summed_up(partition) if table == EVENTS else _has_ended(partition, kept)):
+    if not _is_done_with(table, partition, kept):
         return []
-    if table == EVENTS:
-        kept.events_from = partition.end
-    else:
-        kept.holds_from = partition.end
+    if table == LEDGER:
+        keep_closing_balances(partition=partition.name, until=moment_of(partition.end))
+    setattr(kept, FROM[table], partition.end)
     kept.save()
     with connection.cursor() as cursor:
+        if table == LEDGER:
+            # Dropping a foreign key locks what it leads to. All are waited for before any call waits for one.
+            cursor.execute(f"LOCK TABLE {NAMED_BY_ENTRIES}, {LEDGER} IN ACCESS EXCLUSIVE MODE")
         cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name}")
         cursor.execute(f"DROP TABLE {partition.name}")
     return [partition.name]
+
+
+def _is_done_with(table: str, partition: Partition, kept: KeptCalls) -> bool:
+    if table == EVENTS:
+        return _is_summed_up(partition)
+    if table == HOLDS:
+        return _has_ended(partition, kept)
+    return is_needed_no_more(partition=partition.name, until=moment_of(partition.end), kept=kept)
 
 
 def _is_summed_up(partition: Partition) -> bool:

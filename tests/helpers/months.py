@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from quota.ids import moment_of
 from quota.models import ReconcileRun, UsageWatermark
+from quota.services.closing_balances import TOO_OLD
 from quota.services.partitions import EVENTS, HOLDS, LEDGER, partitions_of
 
 TABLES = (HOLDS, EVENTS, LEDGER)
@@ -32,6 +33,7 @@ def kept_as_they_were() -> Iterator[None]:
     if connection.in_atomic_block:  # which is rolled back
         return
     with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {LEDGER}_later DROP CONSTRAINT IF EXISTS {TOO_OLD}")
         for table, partitions in before.items():
             names = {partition.name for partition in partitions}
             for partition in partitions_of(table):
@@ -50,9 +52,15 @@ def kept_as_they_were() -> Iterator[None]:
 
 
 def everything_was_read(end: UUID) -> None:
-    """Reports, jobs and reconcile say that they have read all events up to here."""
+    """Reports, jobs and reconcile say that they have read all events up to here, and all entries."""
     UsageWatermark.objects.update_or_create(pk=1, defaults={"rolled_up_to": end})
     now = timezone.now()
     ReconcileRun.objects.create(
-        began_at=now, worked_at=now, ended_at=now, after_transaction=0, usage_next=end, holds_next=end
+        began_at=now,
+        worked_at=now,
+        ended_at=now,
+        after_transaction=0,
+        usage_next=end,
+        holds_next=end,
+        entries_upto=2**62,
     )
