@@ -37,7 +37,7 @@ def keep_closing_balances(*, partition: str, until: datetime) -> None:
     with connection.cursor() as cursor:
         # Nobody writes to such an old month; whoever reads it does not wait.
         cursor.execute(f"LOCK TABLE {partition} IN SHARE MODE")
-        cursor.execute(_CLOSE.format(partition), {"until": until, "owed": CreditLedgerEntry.OWED_USAGE})
+        cursor.execute(CLOSE.format(partition), {"until": until, "owed": CreditLedgerEntry.OWED_USAGE})
         cursor.execute(_CHECK.format(partition))
         # What no month takes goes into the partition for whatever comes later.
         cursor.execute(f"ALTER TABLE quota_creditledgerentry_later DROP CONSTRAINT IF EXISTS {TOO_OLD}")
@@ -56,7 +56,7 @@ def refuse_older_entries(than: datetime) -> None:
 TOO_OLD = "an_entry_is_of_a_month_that_is_kept"
 
 # Sums of nothing are left out: what an operator gave and took back.
-_CLOSE = """
+CLOSE = """
 INSERT INTO quota_closingbalance (grant_id, until, kind, cause, team_id, account, amount_nanousd)
 SELECT l.grant_id, %(until)s, l.kind,
     CASE WHEN l.kind = 'use' AND l.cause <> %(owed)s THEN '' ELSE l.cause END,

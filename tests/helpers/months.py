@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from quota.ids import moment_of
-from quota.models import ReconcileRun, UsageWatermark
-from quota.services.closing_balances import TOO_OLD
+from quota.ids import first_id_at, moment_of
+from quota.models import CreditLedgerEntry, KeptCalls, ReconcileRun, UsageWatermark
+from quota.services.closing_balances import CLOCKS_APART, CLOSE, TOO_OLD
 from quota.services.partitions import EVENTS, HOLDS, LEDGER, partitions_of
 
 TABLES = (HOLDS, EVENTS, LEDGER)
@@ -64,3 +64,15 @@ def everything_was_read(end: UUID) -> None:
         holds_next=end,
         entries_upto=2**62,
     )
+
+
+def drop_entries(*, before: datetime) -> None:
+    """As if the months of the ledger before this moment had been dropped, without parting a table."""
+    old = f"SELECT * FROM {LEDGER} WHERE at < '{before.isoformat()}'"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(CLOSE.format(f"({old})"), {"until": before, "owed": CreditLedgerEntry.OWED_USAGE})
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(f"DELETE FROM {LEDGER} WHERE at < %s", [before])
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    kept = {"events_from": first_id_at(before + CLOCKS_APART), "ledger_from": first_id_at(before)}
+    KeptCalls.objects.update_or_create(pk=1, defaults=kept)

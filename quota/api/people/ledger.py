@@ -19,9 +19,8 @@ from teams.permissions import Right, may
 from tokenplan.kit.paging import M, NewestFirst, Row
 
 KEPT_SINCE = {
-    "type": "string",
+    "type": ["string", "null"],
     "format": "date-time",
-    "nullable": True,
     "description": "Earlier entries are no longer kept. Null: all are.",
 }
 
@@ -51,7 +50,7 @@ class LatestEntry(NewestFirst):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = super().get_paginated_response_schema(schema)
-        amount = {"type": self.of_type, "nullable": True, "description": "What the earlier entries came to."}
+        amount = {"type": [self.of_type, "null"], "description": "What the earlier entries came to."}
         answer["properties"] |= {"kept_since": KEPT_SINCE, self.closing: amount}
         return answer
 
