@@ -240,10 +240,8 @@ ALLAUTH_TRUSTED_PROXY_COUNT = away.proxies(ADDRESS, behind_tls_proxy=BEHIND_TLS_
 
 # How long an authorized call may hold what it may cost, unless settled or released before.
 RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900, least=1)
-# So many whole months of single calls are kept beside the present one; 0 keeps all. Not fewer than three:
-# usage may be reported for 60 days, and is corrected after that.
+# So many whole months are kept beside the present one; 0 keeps all. Usage may be reported for 60 days.
 RETENTION_MONTHS = environment.number("RETENTION_MONTHS", 0, least=3, most=1200, or_zero=True)
-# The same of entries of the ledger, which are needed as long as the calls that they are of.
 LEDGER_RETENTION_MONTHS = retention.ledger_months(months_of_calls=RETENTION_MONTHS)
 
 # Mail

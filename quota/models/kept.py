@@ -42,8 +42,8 @@ class EventId(models.Model):
 
 
 class ClosingBalance(models.Model):
-    """What the entries of a dropped month of the ledger came to: of one lot, kind and cause. All of these and
-    the entries that are kept are a balance. Append-only, by trigger.
+    """What the entries of a dropped month of the ledger came to, in signed nano-dollars, and its end: of one
+    lot, kind and cause. All of these and the entries that are kept are a balance. Append-only, by trigger.
 
     What calls used has no cause here, but for what was owed: `use` is one sum.
     """
@@ -52,10 +52,10 @@ class ClosingBalance(models.Model):
     account = models.CharField(max_length=7, choices=Account)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, db_index=False, related_name="+")
-    until = models.DateTimeField(help_text="The end of the month.")
+    until = models.DateTimeField()
     kind = models.CharField(max_length=10, choices=CreditLedgerEntry.Kind)
     cause = models.CharField(max_length=200, blank=True)
-    amount_nanousd = models.BigIntegerField(help_text="Signed: what the lot gained in the month.")
+    amount_nanousd = models.BigIntegerField()
 
     objects = querysets.ClosingBalanceQuerySet.as_manager()
 
@@ -65,13 +65,13 @@ class ClosingBalance(models.Model):
 
 class KeptCalls(models.Model):
     """The one row that says what has been dropped: events and holds with smaller ids than these, and entries
-    of the ledger from before the moment of the third. Without it none have.
+    of the ledger from before the moment of which the third is the first id. Without it none have.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     events_from = models.UUIDField(default=NO_ID)
     holds_from = models.UUIDField(default=NO_ID)
-    ledger_from = models.UUIDField(default=NO_ID, help_text="The first id of the moment.")
+    ledger_from = models.UUIDField(default=NO_ID)
 
     class Meta:
         constraints = [

@@ -129,7 +129,8 @@ def test_the_teams_credits_are_those_of_the_ledger_then() -> None:
 
     moments = [T0 - 2 * HOUR, T0 - MINUTE, T0 + MINUTE, T0 + 2 * HOUR]
 
-    assert [then(scene, at).team_credits // CREDIT for at in moments] == [0, 5000, 4980, 5980]
+    found = [then(scene, at).team_credits for at in moments]
+    assert found == [0, 5000 * CREDIT, 4980 * CREDIT, 5980 * CREDIT]
 
 
 def test_the_credits_of_then_are_those_of_the_ledger_as_far_as_it_is_kept() -> None:

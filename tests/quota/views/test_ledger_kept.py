@@ -72,7 +72,7 @@ def test_lines_that_are_no_balance_have_no_closing_one(client: Client, asked: st
     assert "Closing balance" not in "".join(lines(client, f"/teams/acme/credits/ledger/file/?{asked}"))
 
 
-def test_a_team_that_had_no_entries_then_is_told_nothing(as_user: AsUser, team: Team) -> None:
+def test_nothing_is_said_to_a_team_that_had_no_entries_then(as_user: AsUser, team: Team) -> None:
     other = make_team("Other")
     give_credits(other, CREDIT, at=T0 + 9 * DAY)
     assert "no longer kept" not in read(as_user(owner_of(other).user), "/teams/other/credits/")
