@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from quota.ids import moment_of
+from quota.ids import moment_of, new_id
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.reconcile import differences
 from quota.services.partitions import LEDGER, keep_partitions, partitions_of
@@ -93,3 +93,25 @@ def test_in_each_partition_an_entry_is_refused_what_it_was_refused(more: int) ->
     with pytest.raises(DatabaseError, match="the Credit ledger is append-only"), transaction.atomic():
         CreditLedgerEntry.objects.all()._raw_delete("default")
     assert CreditLedgerEntry.objects.count() == 2
+
+
+def test_whoever_asks_for_entries_finds_them_by_an_index_of_each_month() -> None:
+    scene = make_scene()
+    keep_partitions(at=month(6))
+    for more in range(1, 7):
+        give_credits(scene.team, CREDIT, at=month(more))
+    rows, lot = CreditLedgerEntry.objects.all(), CreditGrant.objects.earliest("pk")
+    with connection.cursor() as cursor:  # small tables may be read whole otherwise
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    for asked in (
+        rows.filter(team=scene.team).order_by("-at", "-pk")[:25],
+        rows.filter(grant=lot),
+        rows.filter(team=scene.team, event=new_id()),
+        rows.filter(pk__gt=lot.pk, pk__lte=lot.pk + 9).order_by("pk"),
+        rows.order_by("-pk")[:1],
+    ):
+        plan = asked.explain()
+        assert plan.count("Index Scan") + plan.count("Index Only Scan") >= len(partitions_of(LEDGER)) + 1
+        assert "Seq Scan" not in plan
+    assert month(4).strftime("%Y_%m") in str(rows.filter(at__gte=month(4), at__lt=month(5)).explain())
+    assert month(3).strftime("%Y_%m") not in str(rows.filter(at__gte=month(4), at__lt=month(5)).explain())
