@@ -135,6 +135,11 @@ class ChargeCorrected(Refusal):
     title = _("This charge is undone already; correct the one that replaced it")
 
 
+class EntriesNotKept(Refusal):
+    code = "entries_not_kept"
+    title = _("Entries of this charge are no longer kept, so it cannot be corrected; adjust a lot instead")
+
+
 class NotInQuarantine(Refusal):
     code = "not_in_quarantine"
     title = _("This row was replayed or written off already")

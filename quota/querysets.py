@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from quota.models import (  # noqa: F401
         BulkAction,
         ClosedWindow,
+        ClosingBalance,
         CreditAccess,
         CreditGrant,
         CreditLedgerEntry,
@@ -176,10 +177,18 @@ class CreditGrantQuerySet(InAccount["CreditGrant"]):
         return total
 
 
-class CreditLedgerQuerySet(InAccount["CreditLedgerEntry"]):
+class SignedAmounts(InAccount[M]):
     def balance(self) -> int:
         total: int = self.aggregate(total=Sum("amount_nanousd", default=0))["total"]
         return total
+
+
+class CreditLedgerQuerySet(SignedAmounts["CreditLedgerEntry"]):
+    """The entries that are kept."""
+
+
+class ClosingBalanceQuerySet(SignedAmounts["ClosingBalance"]):
+    """What those came to that are not."""
 
 
 class OwedUsageQuerySet(InAccount["OwedUsage"]):

@@ -9,7 +9,7 @@ import hmac
 from celery.schedules import crontab
 from kombu import Queue
 
-from tokenplan.runtime import addresses, away, databases, environment, folders
+from tokenplan.runtime import addresses, away, databases, environment, folders, retention
 from tokenplan.runtime.queues import QUEUES
 from tokenplan.runtime.secret_store import read_secrets
 
@@ -240,9 +240,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = away.proxies(ADDRESS, behind_tls_proxy=BEHIND_TLS_
 
 # How long an authorized call may hold what it may cost, unless settled or released before.
 RESERVATION_LIFETIME_SECONDS = environment.number("RESERVATION_LIFETIME_SECONDS", 900, least=1)
-# So many whole months of single calls are kept beside the present one; 0 keeps all. Not fewer than three:
-# usage may be reported for 60 days, and is corrected after that.
+# So many whole months are kept beside the present one; 0 keeps all. Usage may be reported for 60 days.
 RETENTION_MONTHS = environment.number("RETENTION_MONTHS", 0, least=3, most=1200, or_zero=True)
+LEDGER_RETENTION_MONTHS = retention.ledger_months(months_of_calls=RETENTION_MONTHS)
 
 # Mail
 

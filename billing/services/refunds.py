@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing.errors import ChangeInProgress, RefundTooHigh
@@ -20,6 +20,7 @@ from billing.stripe_api.snapshots import RefundSnapshot
 from quota.hot_path.locks import lock_lot
 from quota.models import CreditLedgerEntry
 from quota.money import usd_text
+from quota.selectors.credits import gain_of
 from quota.services import credits
 from teams.models import AuditEntry, User
 from teams.services.audit import record
@@ -181,10 +182,9 @@ def follow_payment(
         return changed
     lot = lock_lot(lot)
     cause = f"payment {payment.stripe_id} "
-    entries = CreditLedgerEntry.objects.filter(grant=lot)
-    taken = -_sum(entries.filter(cause__startswith=cause))
+    taken = -gain_of(lot, Q(cause__startswith=cause))
     if owed >= taken:
-        used = -_sum(entries.filter(kind__in=_OF_USAGE))
+        used = -gain_of(lot, Q(kind__in=_OF_USAGE))
         unused = min(lot.amount_nanousd - used - taken, lot.remaining_nanousd)
         gained = -max(min(owed - taken, unused), 0)
         # A voucher is nobody's money, so it is not paid back.
@@ -202,7 +202,3 @@ def follow_payment(
     granted.clawed_nanousd = owed
     granted.save(update_fields=["clawed_nanousd"])
     return [*changed, f"lot {lot.pk} changes by {gained} nano-dollars: {cause}{why}"]
-
-
-def _sum(entries: QuerySet[CreditLedgerEntry]) -> int:
-    return entries.aggregate(sum=Sum("amount_nanousd"))["sum"] or 0

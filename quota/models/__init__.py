@@ -13,7 +13,7 @@ from quota.models.credits import (
     TeamCredits,
 )
 from quota.models.gateways import Gateway, GatewayCredential
-from quota.models.kept import EventId, KeptCalls, RequestId
+from quota.models.kept import ClosingBalance, EventId, KeptCalls, RequestId
 from quota.models.member_requests import CreditRequest, SeatRequest
 from quota.models.months import ApiKeyMonth, CreditMonth
 from quota.models.notice_settings import NoticeSettings
@@ -38,6 +38,7 @@ __all__ = [
     "BulkAction",
     "BulkLine",
     "ClosedWindow",
+    "ClosingBalance",
     "CreditAccess",
     "CreditGrant",
     "CreditLedgerEntry",

@@ -107,7 +107,10 @@ class CreditGrant(OfTeam):
 
 
 class CreditLedgerEntry(OfTeam):
-    """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these."""
+    """A change of a lot, with its cause. Append-only, by trigger. A balance is a sum of these.
+
+    Partitioned by the month of `at`, which is in the primary key of the table; ids are from one sequence.
+    """
 
     class Kind(models.TextChoices):
         PURCHASE = "purchase", _("Purchase")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry, OwedUsage, TeamCredits
+from django.db.models import Q
+
+from quota.models import (
+    ClosingBalance,
+    CreditAccess,
+    CreditGrant,
+    CreditLedgerEntry,
+    OwedUsage,
+    TeamCredits,
+)
 from quota.querysets import CreditGrantQuerySet
 from teams.models import Membership, Team
 
@@ -61,7 +70,16 @@ def team_owes(team: Team) -> int:
 
 def paid_for_owed_usage(lot: CreditGrant) -> int:
     """How much of the lot was taken for owed usage when it was granted."""
-    return -CreditLedgerEntry.objects.filter(grant=lot, cause=CreditLedgerEntry.OWED_USAGE).balance()
+    return -gain_of(lot, Q(cause=CreditLedgerEntry.OWED_USAGE))
+
+
+def gain_of(lot: CreditGrant, which: Q) -> int:
+    """What the lot gained, signed, by its entries of these kinds and causes: those that are kept, and those
+    that were dropped with their month.
+    """
+    # In this order, in a transaction: while it has read entries, no month of them is dropped.
+    kept = CreditLedgerEntry.objects.filter(which, grant=lot).balance()
+    return kept + ClosingBalance.objects.filter(which, grant=lot).balance()
 
 
 def team_credits(team_id: int) -> TeamCredits:

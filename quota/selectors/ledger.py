@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.models import Account, CreditLedgerEntry
 from quota.querysets import CreditLedgerQuerySet
+from quota.selectors.kept import Opening, opening_of
 from teams.models import Membership, Team
 from tokenplan.kit.reach import between
 
@@ -43,6 +44,18 @@ class LedgerFilter:
             people = Membership.objects.filter(pk__in=self.members).values("user")
             found = found.filter(Q(membership__in=self.members) | Q(by__in=people))
         return found.select_related("membership__user", "by")
+
+    def opening(self, team: Team, account: Account) -> Opening | None:
+        """Where entries begin that are kept, if older ones are asked for and have been dropped."""
+        found = opening_of(team, account)
+        return found if found and (self.since is None or self.since < found.at) else None
+
+    def is_everything_from(self, opening: Opening) -> bool:
+        """Whether all entries from there on are asked for, up to some moment: so that their sum and what was
+        there then are a balance.
+        """
+        is_later = self.until is None or self.until > opening.at
+        return is_later and not self.kind and self.members is None
 
     def _of_days(self, team: Team) -> CreditLedgerQuerySet:
         return between(CreditLedgerEntry.objects.for_team(team), "at", self.since, self.until)

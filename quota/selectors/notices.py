@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
-from quota.models import Account, CreditGrant, CreditLedgerEntry, TeamCredits
+from quota.models import Account, ClosingBalance, CreditGrant, CreditLedgerEntry, TeamCredits
 from quota.selectors.asked_of_one_team import left_in_lots
 from teams.models import Membership, Team
 
@@ -117,6 +117,7 @@ def last_refill(pool: LowPool, since: datetime | None) -> int | None:
     """The newest ledger entry, after `since`, that brought the pool to its threshold or above it."""
     entries = CreditLedgerEntry.objects.for_team(pool.team).of_account(pool.account)
     balance = entries.balance()
+    balance += ClosingBalance.objects.for_team(pool.team).of_account(pool.account).balance()
     for entry in gains(pool, since):
         after = balance - entries.filter(pk__gt=entry.pk).balance()
         if after >= pool.threshold:

@@ -16,7 +16,8 @@ from django.db.models import Sum
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.hot_path.sql import fetch_all
-from quota.models import CreditLedgerEntry, Entitlement
+from quota.models import ClosingBalance, CreditLedgerEntry, Entitlement
+from quota.selectors.kept import ledger_kept_since
 from quota.windows import Bucket, Policy, QuotaWindow, window_at
 from teams.models import Membership, SeatHolding
 
@@ -29,7 +30,8 @@ OTHER_LENGTHS = 1
 @dataclass(frozen=True, slots=True)
 class UsageThen:
     """Of one membership, at `at`. `plan` is that of the seat held then, None without one; `windows` have
-    nothing held. `team_credits`: nano-dollars in the Team's lots by the ledger.
+    nothing held. `team_credits`: nano-dollars in the Team's lots by the ledger; None where entries of then
+    are no longer kept.
     """
 
     membership: Membership
@@ -37,7 +39,7 @@ class UsageThen:
     seat_id: int | None
     plan: PlanTerms | None
     windows: list[QuotaWindow]
-    team_credits: int
+    team_credits: int | None
 
 
 _USED = """
@@ -60,9 +62,7 @@ def usage_then(memberships: Sequence[Membership], at: datetime) -> list[UsageThe
     entitled = Entitlement.objects.filter(seat__in=seats.values()).working(at).order_by("starts_at")
     plans = {row.seat_id: plan_terms(row.plan_id) for row in entitled}
     used = _buckets(plans, at)
-    lots = CreditLedgerEntry.objects.credits().filter(team__in={m.team_id for m in memberships}, at__lte=at)
-    sums = lots.order_by().values_list("team").annotate(total=Sum("amount_nanousd"))
-    credits = dict(sums)
+    credits = _credits({membership.team_id for membership in memberships}, at)
     return [
         UsageThen(
             membership=membership,
@@ -72,12 +72,28 @@ def usage_then(memberships: Sequence[Membership], at: datetime) -> list[UsageThe
             windows=[window_at(limit, used.get((seat, limit.rule.key), ()), (), at) for limit in plan.limits]
             if seat and plan
             else [],
-            team_credits=credits.get(membership.team_id, 0),
+            team_credits=None if credits is None else credits.get(membership.team_id, 0),
         )
         for membership in memberships
         for seat in [seats.get(membership.pk)]
         for plan in [plans.get(seat) if seat else None]
     ]
+
+
+def _credits(teams: set[int], at: datetime) -> dict[int, int] | None:
+    """Nano-dollars in the lots of each Team at the moment, by the ledger; None where it is not kept."""
+    since = ledger_kept_since()
+    if since and at < since:
+        return None
+    found: dict[int, int] = {}
+    for rows in (
+        CreditLedgerEntry.objects.filter(at__lte=at),
+        ClosingBalance.objects.all(),
+    ):
+        sums = rows.credits().filter(team__in=teams).order_by().values_list("team")
+        for team, total in sums.annotate(total=Sum("amount_nanousd")):
+            found[team] = found.get(team, 0) + total
+    return found
 
 
 def _buckets(plans: dict[int, PlanTerms], at: datetime) -> dict[tuple[int, str], list[Bucket]]:

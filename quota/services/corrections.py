@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quota.errors import ChargeCorrected
+from quota.errors import ChargeCorrected, EntriesNotKept
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
 from quota.hot_path.undo import enter, undo_charge, usage_around
-from quota.models import Account, CreditGrant, CreditLedgerEntry, RateCard, Reservation, UsageEvent
+from quota.models import (
+    Account,
+    CreditGrant,
+    CreditLedgerEntry,
+    KeptCalls,
+    RateCard,
+    Reservation,
+    UsageEvent,
+)
 from quota.models.usage import OWN_DRAW
 from quota.pricing import charge
 from quota.services.lots import amount_details, grant_lot
@@ -45,7 +53,8 @@ def correct_charge(
     `model` (empty: the same one) instead, at the moment and the prices of the call; None charges nothing.
 
     What fell on a lot that has expired since comes back as a lot of 30 days. Raises ChargeCorrected for a
-    charge that is undone already, or is the undoing of one; InvalidUsage, ModelUnknown.
+    charge that is undone already, or is the undoing of one; EntriesNotKept for one whose month of the ledger
+    has been dropped; InvalidUsage, ModelUnknown.
     """
     # A report of what lapsed undoes the charge of its end, too. An old hold may no longer be kept.
     hold = None
@@ -57,6 +66,8 @@ def correct_charge(
     lock_credits(event.team)
     if event.is_undo or UsageEvent.objects.filter(team=event.team_id, corrects=event, is_undo=True).exists():
         raise ChargeCorrected
+    if KeptCalls.objects.filter(ledger_from__gt=event.pk).exists():
+        raise EntriesNotKept
     undo = undo_charge(event, at=at, by=by)
     _renew_what_expired(event, at, by)
     right = None if usage is None else _charge_again(event, hold, usage, model or event.model, at)

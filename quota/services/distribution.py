@@ -70,7 +70,8 @@ WHERE (i.indrelid = ANY(%s::regclass[])
 # All but those among the tables that name the Team on both sides.
 _FOREIGN_KEYS = """
 SELECT c.conrelid::regclass::text, c.conname FROM pg_constraint c
-WHERE c.contype = 'f' AND (c.conrelid = ANY(%s::regclass[]) OR c.confrelid = ANY(%s::regclass[]))
+WHERE c.contype = 'f' AND c.conparentid = 0
+    AND (c.conrelid = ANY(%s::regclass[]) OR c.confrelid = ANY(%s::regclass[]))
     AND NOT (c.conrelid = ANY(%s::regclass[]) AND c.confrelid = ANY(%s::regclass[])
         AND EXISTS (SELECT 1 FROM pg_attribute a
             WHERE a.attrelid = c.conrelid AND a.attname = 'team_id' AND a.attnum = ANY(c.conkey)))

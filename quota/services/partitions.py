@@ -1,8 +1,8 @@
-"""The months of calls: partitions of holds and events are made ahead, and dropped when they are older than
-calls are kept.
+"""The months of calls and of the ledger: partitions are made ahead, and dropped when they are older than what
+they have is kept.
 
-No call waits for this. A hold or an event that is newer than the last month goes into a partition for
-whatever comes later, which becomes a month of its own here.
+No call waits for this. A hold, an event or an entry that is newer than the last month goes into a partition
+for whatever comes later, which becomes a month of its own here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from quota.ids import first_id_at, moment_of
+from quota.ids import NO_ID, first_id_at, moment_of
 from quota.models import (
     JobProgress,
     KeptCalls,
@@ -28,11 +28,19 @@ from quota.models import (
     UsageWatermark,
 )
 from quota.models.reservations import KEPT_FOR_AT_MOST
-from tokenplan.kit.transactions import one_transaction
+from quota.services.closing_balances import (
+    is_needed_no_more,
+    keep_closing_balances,
+    refuse_older_entries,
+)
+from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 logger = logging.getLogger(__name__)
 
-HOLDS, EVENTS = "quota_reservation", "quota_usageevent"
+HOLDS, EVENTS, LEDGER = "quota_reservation", "quota_usageevent", "quota_creditledgerentry"
+# What of `KeptCalls` says how far each has been dropped.
+FROM = {HOLDS: "holds_from", EVENTS: "events_from", LEDGER: "ledger_from"}
+NAMED_BY_ENTRIES = "teams_user, teams_team, teams_membership, quota_creditgrant"
 # As long as draws of a hold may come, and a day for clocks.
 LONGEST_HOLD = KEPT_FOR_AT_MOST + timedelta(days=1)
 # Whoever calls meanwhile waits for it: where it is not had at once, the next run tries again.
@@ -41,7 +49,9 @@ LOCK_TIMEOUT_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Of a table: the rows with ids from `start` to before `end`."""
+    """Of a table: the rows with ids from `start` to before `end`. Of the ledger, whose entries go by their
+    moment, these are the first ids of the moments.
+    """
 
     name: str
     start: UUID
@@ -57,14 +67,16 @@ class Kept:
 
 
 def keep_partitions(*, at: datetime) -> Kept:
-    """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`.
+    """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`,
+    and of the ledger than `LEDGER_RETENTION_MONTHS`.
 
-    What is dropped is added up in the rollups, in history and in the months of caps; jobs and reconcile have
-    read all of it. Where they have not, or another transaction is in the way, it stays until a later run.
+    What is dropped is added up in the rollups, in history and in the months of caps, of the ledger in closing
+    balances; jobs and reconcile have read all of it. Where they have not, or another transaction is in the
+    way, it stays until a later run.
     """
     made: list[str] = []
     dropped: list[str] = []
-    for table in (HOLDS, EVENTS):
+    for table in (HOLDS, EVENTS, LEDGER):
         with _unless_in_the_way(table):
             made += _make_months(table=table, at=at)
     if settings.RETENTION_MONTHS:
@@ -73,6 +85,8 @@ def keep_partitions(*, at: datetime) -> Kept:
         # A draw may come so long after its hold was made: no event outlives its hold.
         for table, since in ((EVENTS, oldest), (HOLDS, oldest - LONGEST_HOLD)):
             dropped += _drop_months(table, since)
+    if settings.LEDGER_RETENTION_MONTHS:
+        dropped += _drop_months(LEDGER, _month(at, -settings.LEDGER_RETENTION_MONTHS))
     return Kept(made, dropped)
 
 
@@ -81,17 +95,29 @@ def partitions_of(table: str) -> list[Partition]:
     with connection.cursor() as cursor:
         cursor.execute(_PARTITIONS, [table])
         rows = cursor.fetchall()
-    return [Partition(name, UUID(start or "0" * 32), UUID(end)) for name, start, end in rows]
+    found = [
+        Partition(name, _first_id(start) if start else NO_ID, _first_id(end)) for name, start, end in rows
+    ]
+    return sorted(found, key=lambda partition: partition.end)
 
 
 _PARTITIONS = """
-SELECT name, substring(bound FROM $$FROM \\('([0-9a-f-]+)'\\)$$),
-    substring(bound FROM $$TO \\('([0-9a-f-]+)'\\)$$) AS end_id
+SELECT name, substring(bound FROM $$FROM \\('([^']+)'\\)$$), substring(bound FROM $$TO \\('([^']+)'\\)$$)
 FROM (
     SELECT c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass
-) AS partition WHERE bound <> 'DEFAULT' ORDER BY end_id
+) AS partition WHERE bound <> 'DEFAULT'
 """
+
+
+def _first_id(bound: str) -> UUID:
+    """Of a bound as the database says it: an id, or a moment."""
+    return first_id_at(datetime.fromisoformat(bound)) if ":" in bound else UUID(bound)
+
+
+def _bound(table: str, id: UUID) -> UUID | datetime:
+    """What bounds a partition of the table there."""
+    return moment_of(id) if table == LEDGER else id
 
 
 @contextmanager
@@ -109,17 +135,29 @@ def _make_months(*, table: str, at: datetime) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         end = partitions_of(table)[-1].end
-        cursor.execute(f"SELECT id FROM {table}_later ORDER BY id DESC LIMIT 1")  # noqa: S608
-        newest = cursor.fetchone()
-        if newest and newest[0] >= end:
-            end = first_id_at(_month(moment_of(newest[0]), 1))
+        newest = _newest_later(table)
+        if newest and newest >= moment_of(end):
+            end = first_id_at(_month(newest, 1))
             made.append(_close_later(table, end))
         while moment_of(end) < _month(at, 2):
             start, end = end, first_id_at(_month(moment_of(end), 1))
             name = f"{table}_{moment_of(start):%Y_%m}"
-            cursor.execute("SELECT quota_add_partition(%s, %s, %s, %s)", [table, name, start, end])
+            bounds = [_bound(table, start), _bound(table, end)]
+            cursor.execute("SELECT quota_add_partition(%s, %s, %s, %s)", [table, name, *bounds])
             made.append(name)
     return made
+
+
+def _newest_later(table: str) -> datetime | None:
+    """The moment of the newest row for which there was no month."""
+    newest = "at" if table == LEDGER else "id"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {newest} FROM {table}_later ORDER BY {newest} DESC LIMIT 1")  # noqa: S608
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    moment: datetime = found[0] if table == LEDGER else moment_of(found[0])
+    return moment
 
 
 def _close_later(table: str, end: UUID) -> str:
@@ -133,10 +171,14 @@ def _close_later(table: str, end: UUID) -> str:
             for index in ("draws", "corrections"):
                 cursor.execute(f"ALTER INDEX {later}_{index} RENAME TO {name}_{index}")
         cursor.execute(
-            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+            f"ALTER TABLE {table} ATTACH PARTITION {name}"
+            f" FOR VALUES FROM ('{_bound(table, start)}') TO ('{_bound(table, end)}')"
         )
         cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
-        cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
+        if table != LEDGER:
+            cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
+        elif (kept := KeptCalls.objects.first()) and kept.ledger_from.int:
+            refuse_older_entries(moment_of(kept.ledger_from))
     return name
 
 
@@ -155,7 +197,7 @@ def _drop_months(table: str, since: datetime) -> list[str]:
     return dropped
 
 
-@one_transaction()
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def _drop(*, table: str, partition: Partition) -> list[str]:
     """Its name, if all that is made of its rows has been made."""
     with connection.cursor() as cursor:
@@ -165,17 +207,27 @@ def _drop(*, table: str, partition: Partition) -> list[str]:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('quota.reconcile'))")
         cursor.execute("LOCK TABLE quota_keptcalls IN ROW EXCLUSIVE MODE")
     kept, _is_new = KeptCalls.objects.get_or_create(pk=1)
-    if not (_is_summed_up(partition) if table == EVENTS else _has_ended(partition, kept)):
+    if not _is_done_with(table, partition, kept):
         return []
-    if table == EVENTS:
-        kept.events_from = partition.end
-    else:
-        kept.holds_from = partition.end
+    if table == LEDGER:
+        keep_closing_balances(partition=partition.name, until=moment_of(partition.end))
+    setattr(kept, FROM[table], partition.end)
     kept.save()
     with connection.cursor() as cursor:
+        if table == LEDGER:
+            # Dropping a foreign key locks what it leads to. All are waited for before any call waits for one.
+            cursor.execute(f"LOCK TABLE {NAMED_BY_ENTRIES}, {LEDGER} IN ACCESS EXCLUSIVE MODE")
         cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name}")
         cursor.execute(f"DROP TABLE {partition.name}")
     return [partition.name]
+
+
+def _is_done_with(table: str, partition: Partition, kept: KeptCalls) -> bool:
+    if table == EVENTS:
+        return _is_summed_up(partition)
+    if table == HOLDS:
+        return _has_ended(partition, kept)
+    return is_needed_no_more(partition=partition.name, until=moment_of(partition.end), kept=kept)
 
 
 def _is_summed_up(partition: Partition) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from quota.api.csv_cells import credits_cell, usd_cell
 from quota.models import Account, CreditGrant
+from quota.selectors.kept import Opening
 from quota.selectors.ledger import KINDS, LedgerFilter
 from quota.selectors.usage_filter import members_called
 from quota.templatetags.amounts import cause
@@ -38,6 +40,7 @@ def ledger_of(request: TeamRequest, account: Account) -> dict[str, object]:
         "ledger_form": form,
         "ledger_asked": asked_of(request, "before", *form.fields),
         "ledger": page_of(entries, request, size=LEDGER_PAGE, among=among),
+        "opening": wanted.opening(request.team, account),
         "kinds": KINDS,
     }
 
@@ -77,13 +80,18 @@ def _asked(request: TeamRequest) -> tuple[LedgerForm, LedgerFilter]:
 
 
 def _ledger_csv(request: TeamRequest, account: Account, name: str) -> HttpResponseBase:
-    entries = _asked(request)[1].entries(request.team, account).order_by("-at", "-pk")
+    wanted = _asked(request)[1]
+    entries = wanted.entries(request.team, account).order_by("-at", "-pk")
     of_credits = [_("Credits")] if account is Account.CREDITS else []
     heading = [_("When (UTC)"), _("Kind"), *of_credits, _("Amount (USD)")]
     heading += [_("Lot"), _("Cause"), *person_heading(), _("Receipt")]
     sees_usage = may(request.membership, Right.VIEW_USAGE)
     rows = streamed(entries.values_list(*COLUMNS))
-    return csv_file(name, heading, _lines(rows, sees_usage=sees_usage, account=account))
+    lines = _lines(rows, sees_usage=sees_usage, account=account)
+    opening = wanted.opening(request.team, account)
+    if opening and wanted.is_everything_from(opening):
+        lines = chain(lines, [_line_of(opening, account)])
+    return csv_file(name, heading, lines)
 
 
 def _lines(rows: Iterator[tuple[Any, ...]], *, sees_usage: bool, account: Account) -> Iterator[list[object]]:
@@ -106,6 +114,21 @@ def _lines(rows: Iterator[tuple[Any, ...]], *, sees_usage: bool, account: Accoun
             *who,
             event if sees_usage else "",
         ]
+
+
+def _line_of(opening: Opening, account: Account) -> list[object]:
+    """The last line, with which all are a balance."""
+    return [
+        moment_cell(opening.at),
+        _("Closing balance"),
+        *([credits_cell(opening.nanousd)] if account is Account.CREDITS else []),
+        usd_cell(opening.nanousd),
+        "",
+        _("Earlier entries are no longer kept"),
+        "",
+        "",
+        "",
+    ]
 
 
 def _lots_csv(request: TeamRequest, account: Account, name: str) -> HttpResponseBase:

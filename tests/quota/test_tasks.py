@@ -150,7 +150,7 @@ def test_months_are_made_by_task_and_by_command() -> None:
     year = timedelta(days=365)
     with time_machine.travel(timezone.now() + year, tick=False):
         made = tasks.keep_partitions()
-        assert 20 <= made <= 24
+        assert 30 <= made <= 36
         assert tasks.keep_partitions() == 0
         assert said("keep_partitions") == "All months are as they should be."
     with time_machine.travel(timezone.now() + year + timedelta(days=31), tick=False):

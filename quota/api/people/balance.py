@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from quota.api.fields import LARGEST_ID, NANOUSD
-from quota.api.people.credits import LedgerView, NewestLot
+from quota.api.people.credits import NewestLot
+from quota.api.people.ledger import LatestOfBalance, LedgerView
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.balance import api_balance
 from quota.selectors.credits import team_credits
@@ -122,6 +123,8 @@ class BalanceLots(TeamView):
 
 
 class BalanceLedger(LedgerView):
+    pagination_class = LatestOfBalance
+
     @extend_schema(
         responses={200: BalanceLedgerSerializer(many=True)},
         summary="The ledger of the API balance, the latest entry first",

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
 from quota.api.fields import CreditsField
+from quota.api.people.ledger import LatestOfCredits, LedgerView
 from quota.models import CreditAccess, CreditGrant, CreditLedgerEntry
 from quota.selectors.credits import credit_access, team_balance, team_credits
 from quota.services.credits import set_credit_access, set_team_credits
 from teams.api.serializers import MemberSerializer, PersonSerializer
 from teams.api.views import TeamView
 from teams.models import Team
-from teams.permissions import Right, may, member_of
+from teams.permissions import Right, member_of
 from tokenplan.kit.api import Shape, checked
 from tokenplan.kit.errors import NotFound
 from tokenplan.kit.openapi import refusals
-from tokenplan.kit.paging import Cursor, NewestFirst
+from tokenplan.kit.paging import Cursor
 
 OVERFLOW = ["never", "allow"]
 
@@ -132,23 +131,9 @@ class Lots(TeamView):
         return self.page(CreditGrant.objects.for_team(self.team).credits(), LotSerializer)
 
 
-class LedgerView(TeamView):
-    """Of Credits, or of the API balance. Who used what is for those who may see everyone's usage."""
-
-    right = Right.VIEW_CREDITS
-    pagination_class = NewestFirst
-
-    def entries(self, rows: QuerySet[CreditLedgerEntry], serializer: type[BaseSerializer[Any]]) -> Response:
-        hidden: dict[str, None] = {}
-        if not may(self.membership, Right.VIEW_USAGE):
-            hidden = {"member": None, "receipt": None}
-        return self.page_built(
-            rows.select_related("membership__user", "by"),
-            lambda page: [{**row, **hidden} for row in serializer(page, many=True).data],
-        )
-
-
 class Ledger(LedgerView):
+    pagination_class = LatestOfCredits
+
     @extend_schema(responses={200: LedgerSerializer(many=True)}, summary="The ledger, the latest entry first")
     def get(self, request: Request, slug: str) -> Response:
         return self.entries(CreditLedgerEntry.objects.for_team(self.team).credits(), LedgerSerializer)

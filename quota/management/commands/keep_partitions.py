@@ -11,7 +11,10 @@ from quota.services.partitions import keep_partitions
 
 
 class Command(BaseCommand):
-    help = "Makes the months of calls that are to come, and drops those older than RETENTION_MONTHS."
+    help = (
+        "Makes the months of calls and of the ledger that are to come, and drops those older than"
+        " RETENTION_MONTHS and LEDGER_RETENTION_MONTHS."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         kept = keep_partitions(at=timezone.now())

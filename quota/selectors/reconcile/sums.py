@@ -195,14 +195,25 @@ WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
 ORDER BY seat_id, rule, starts_at
 """  # noqa: S608
 
+# What a lot gained, by the entries that are kept and by the closing balances of those that are not.
+_GAINED = """LEFT JOIN LATERAL (
+    SELECT sum(e.amount_nanousd) AS nanousd,
+        sum(e.amount_nanousd) FILTER (WHERE e.is_grant) AS granted_nanousd
+    FROM (
+        SELECT l.amount_nanousd, l.kind IN ('purchase', 'voucher') AS is_grant
+        FROM quota_creditledgerentry l WHERE l.grant_id = g.id
+        UNION ALL
+        SELECT c.amount_nanousd, c.kind IN ('purchase', 'voucher')
+        FROM quota_closingbalance c WHERE c.grant_id = g.id
+    ) e
+) gained ON true"""
 LOTS = f"""
 WITH {_SCOPE}
 SELECT format('%%s left in %%s',
         CASE g.account WHEN 'credits' THEN 'Credits' ELSE 'API balance' END, {names.lot("g.id")}),
-    coalesce(sum(l.amount_nanousd), 0), g.remaining_nanousd
-FROM scope s JOIN quota_creditgrant g ON g.id = s.id
-    LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id
-GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.remaining_nanousd
+    coalesce(gained.nanousd, 0), g.remaining_nanousd
+FROM (SELECT DISTINCT id FROM scope) s JOIN quota_creditgrant g ON g.id = s.id {_GAINED}
+WHERE coalesce(gained.nanousd, 0) <> g.remaining_nanousd
 ORDER BY g.id
 """  # noqa: S608
 
@@ -210,11 +221,23 @@ ORDER BY g.id
 GRANTS = f"""
 WITH {_SCOPE}
 SELECT format('granted by %%s, in the ledger', {names.lot("g.id")}), g.amount_nanousd,
-    coalesce(sum(l.amount_nanousd), 0)
-FROM scope s JOIN quota_creditgrant g ON g.id = s.id
-    LEFT JOIN quota_creditledgerentry l ON l.grant_id = g.id AND l.kind IN ('purchase', 'voucher')
-GROUP BY g.id HAVING coalesce(sum(l.amount_nanousd), 0) <> g.amount_nanousd
+    coalesce(gained.granted_nanousd, 0)
+FROM (SELECT DISTINCT id FROM scope) s JOIN quota_creditgrant g ON g.id = s.id {_GAINED}
+WHERE coalesce(gained.granted_nanousd, 0) <> g.amount_nanousd
 ORDER BY g.id
+"""  # noqa: S608
+
+# A closing balance is of the lot's own Team and account, and of a month that has been dropped.
+CLOSED = f"""
+WITH {_SCOPE}
+SELECT format('closing balance of %%s, %%s of before %%s', {names.lot("g.id")}, c.kind,
+        to_char(c.until AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
+    'one of a month that was dropped, of its Team and account', 'another'
+FROM (SELECT DISTINCT id FROM scope) s JOIN quota_creditgrant g ON g.id = s.id
+    JOIN quota_closingbalance c ON c.grant_id = g.id
+    LEFT JOIN quota_keptcalls k ON quota_first_id(c.until) <= k.ledger_from
+WHERE c.team_id <> g.team_id OR c.account <> g.account OR k.id IS NULL
+ORDER BY g.id, c.until, c.kind
 """  # noqa: S608
 
 
@@ -260,7 +283,7 @@ API_KEY_MONTHS = _months(
 
 SUMS: dict[str, tuple[str, ...]] = {
     "seat": (BUCKETS, STRAY_BUCKETS, CLOSED_WINDOWS),
-    "lot": (LOTS, GRANTS),
+    "lot": (LOTS, GRANTS, CLOSED),
     "member": (MONTHS,),
     "reports": (ROLLUPS,),
     "api_key": (API_KEY_MONTHS,),

@@ -34,6 +34,7 @@ from tests.helpers.factories import (
     owner_of,
     use_test_rate_card,
 )
+from tests.helpers.months import drop_entries
 from tokenplan.kit.errors import InvalidValue
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +144,23 @@ def test_what_an_operator_leaves_to_who_was_paid_back_stays() -> None:
     credits.adjust_lot(lot=lot_of(payment), nanousd=2 * USD, kind=kind, cause="kept", at=T0, by=None)
     refunds.take_back_credits(purchase=CreditPurchase.objects.get(), at=T0)
     assert lot_of(payment).remaining_nanousd == 2 * USD
+
+
+@pytest.mark.parametrize("are_dropped", [False, True])
+def test_a_refund_is_worked_out_alike_when_the_entries_of_its_lot_were_dropped(
+    are_dropped: bool,
+) -> None:
+    payment = buy(make_team())
+    use(payment, USD)
+    again(payment, refunded_nanousd=2 * USD)
+    if are_dropped:
+        drop_entries(before=T0 + DAY)
+    assert len(ledger(payment.team)) == (0 if are_dropped else 3)
+    again(payment, refunded_nanousd=3 * USD)
+    assert (lot_of(payment).remaining_nanousd, ledger(payment.team)[-1][1]) == (USD, -USD)
+    again(payment, refunded_nanousd=0)
+    assert (lot_of(payment).remaining_nanousd, ledger(payment.team)[-1][1]) == (4 * USD, 3 * USD)
+    assert not list(differences(T0 + DAY))
 
 
 def test_a_disputed_payment_freezes_its_lot_and_one_that_is_won_frees_it() -> None:

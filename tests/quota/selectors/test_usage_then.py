@@ -26,6 +26,7 @@ from tests.helpers.factories import (
     make_plan,
     make_scene,
 )
+from tests.helpers.months import drop_entries
 
 pytestmark = pytest.mark.django_db
 CENT = USD // 100
@@ -128,4 +129,18 @@ def test_the_teams_credits_are_those_of_the_ledger_then() -> None:
 
     moments = [T0 - 2 * HOUR, T0 - MINUTE, T0 + MINUTE, T0 + 2 * HOUR]
 
-    assert [then(scene, at).team_credits // CREDIT for at in moments] == [0, 5000, 4980, 5980]
+    found = [then(scene, at).team_credits for at in moments]
+    assert found == [0, 5000 * CREDIT, 4980 * CREDIT, 5980 * CREDIT]
+
+
+def test_the_credits_of_then_are_those_of_the_ledger_as_far_as_it_is_kept() -> None:
+    scene = make_scene()
+    give_credits(scene.team, 70 * CREDIT)
+    give_credits(scene.team, 5 * CREDIT, at=T0 + 2 * DAY)
+    moments = [T0 + days * DAY for days in (0, 1, 2)]
+    assert [then(scene, at).team_credits for at in moments] == [70 * CREDIT, 70 * CREDIT, 75 * CREDIT]
+    drop_entries(before=moments[1])
+    assert [then(scene, at).team_credits for at in moments] == [None, 70 * CREDIT, 75 * CREDIT]
+    drop_entries(before=moments[2] + HOUR)
+    assert [then(scene, at).team_credits for at in moments] == [None, None, None]
+    assert then(scene, moments[2] + HOUR).team_credits == 75 * CREDIT

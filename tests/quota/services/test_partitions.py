@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -38,42 +36,15 @@ from quota.services.reconcile import snapshot
 from quota.services.rollups import SumsAreAllThereIs, roll_up, start_anew
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, give_credits, make_scene
 from tests.helpers.locks import Case, without_locks
+from tests.helpers.months import TABLES, everything_was_read, month
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("months_as_they_were")]
 committed = pytest.mark.django_db(transaction=True)
 
 CENT = USD // 100
 DAY = timedelta(days=1)
 # Three months may be fewer days than a hold takes draws for.
 A_WHILE = 9 * DAY
-
-
-def month(more: int) -> datetime:
-    """The beginning of the month of UTC that is so many after the present one."""
-    now = timezone.now()
-    months = now.year * 12 + now.month - 1 + more
-    return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def months_as_they_were(db: None) -> Iterator[None]:
-    """DDL outlives a test that commits."""
-    before = {table: partitions_of(table) for table in (HOLDS, EVENTS)}
-    yield
-    with connection.cursor() as cursor:
-        for table, partitions in before.items():
-            names = {partition.name for partition in partitions}
-            for partition in partitions_of(table):
-                if partition.name not in names:
-                    cursor.execute(f"DROP TABLE {partition.name}")
-            if not {partition.name for partition in partitions_of(table)} >= names:
-                first = partitions[0]
-                cursor.execute(f"CREATE TABLE {first.name} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)")
-                cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, first.name])
-                cursor.execute(
-                    f"ALTER TABLE {table} ATTACH PARTITION {first.name}"
-                    f" FOR VALUES FROM (MINVALUE) TO ('{first.end}')"
-                )
 
 
 def partition_of(event: UsageEvent) -> str:
@@ -90,20 +61,11 @@ def write_again(event: UsageEvent, **said: object) -> None:
     copy.save(force_insert=True)
 
 
-def everything_was_read(end: UUID) -> None:
-    """Reports, jobs and reconcile say that they have read all events up to here."""
-    UsageWatermark.objects.update_or_create(pk=1, defaults={"rolled_up_to": end})
-    now = timezone.now()
-    ReconcileRun.objects.create(
-        began_at=now, worked_at=now, ended_at=now, after_transaction=0, usage_next=end, holds_next=end
-    )
-
-
 def test_the_months_up_to_the_end_of_the_next_one_are_there_and_a_run_adds_what_is_missing() -> None:
-    ends = {table: [moment_of(one.end) for one in partitions_of(table)] for table in (HOLDS, EVENTS)}
-    assert ends == {HOLDS: [month(2)], EVENTS: [month(2)]}
+    ends = {table: [moment_of(one.end) for one in partitions_of(table)] for table in TABLES}
+    assert ends == {table: [month(2)] for table in TABLES}
     assert keep_partitions(at=timezone.now()) == Kept([], [])
-    names = [f"{table}_{month(more):%Y_%m}" for table in (HOLDS, EVENTS) for more in (2, 3)]
+    names = [f"{table}_{month(more):%Y_%m}" for table in TABLES for more in (2, 3)]
     assert keep_partitions(at=month(2)).made == names
     assert [moment_of(one.start) for one in partitions_of(EVENTS)][1:] == [month(2), month(3)]
     assert keep_partitions(at=month(2)).made == []
