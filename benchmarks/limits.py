@@ -112,11 +112,12 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
         Limit(
             "reconcile",
             "what does not follow from what is new",
-            "With nothing new a run still looks at the Teams that have Credits, and at whether each "
-            "member has a key: that follows the number of seats. It also reads again what was "
-            "recorded in the minute before the last run.",
+            "With nothing new a run reads again what was recorded in the minute before the last run, "
+            "sums up the windows, weeks and days in which that counts, and checks whether 20,000 "
+            "members have a key.",
             "Charges are checked once, and sums where something new counts in them (decision 58); of "
-            "usage that is reported late the weeks that it is of, and no longer all weeks since.",
+            "usage that is reported late the weeks that it is of, and no longer all weeks since; keys of "
+            "members in turn (decision 96).",
         )
     ],
 }
