@@ -17,7 +17,7 @@ PAGE = 100
 
 
 def sdk() -> Any:
-    """The module that knows Stripe's SDK, which takes a fifth of a second to load and 11 MB."""
+    """The module that knows Stripe's SDK, which takes a fifth of a second to load, and 5 MB."""
     from billing.stripe_api import sdk as loaded  # noqa: PLC0415  (most web processes never need it)
 
     return loaded

@@ -1,5 +1,5 @@
 """Stripe's SDK. Only this module imports it, and `client` imports this one when Stripe is first asked: with
-the libraries for HTTP that it loads it is 11 MB, which a process that never asks Stripe has no use for.
+a library for HTTP that nobody else loads it is 5 MB, which a process that never asks Stripe has no use for.
 """
 
 from __future__ import annotations
