@@ -1,4 +1,4 @@
-"""Stripe's API as far as we use it. The SDK itself is known to one module, `client`; schedules have a module
+"""Stripe's API as far as we use it. The SDK itself is known to one module, `sdk`; schedules have a module
 of their own, which only `billing.sync.schedule` calls.
 
 Each function asks Stripe and returns what it said as a snapshot. `request` makes a call once, however often

@@ -9,7 +9,7 @@ from typing import Any
 
 from billing.errors import StripeMissing
 from billing.money import cents_from_nanousd
-from billing.stripe_api.client import VERSION, api, asked, listed, once, seconds
+from billing.stripe_api.client import api, asked, listed, once, seconds, version
 from billing.stripe_api.reading import Listed
 from billing.stripe_api.snapshots import PromotionSnapshot, promotion_snapshot
 
@@ -104,7 +104,7 @@ def create_endpoint(url: str, *, events: list[str]) -> tuple[str, str]:
     """Its id and its secret, which is not shown again."""
     made = asked(
         api().webhook_endpoints.create,
-        {"url": url, "enabled_events": events, "api_version": VERSION, "description": "Token Plan"},
+        {"url": url, "enabled_events": events, "api_version": version(), "description": "Token Plan"},
     )
     return made["id"], made["secret"]
 

@@ -1,106 +1,47 @@
-"""Stripe's SDK. Only this module knows it; its release pins the API version."""
+"""What every module of this room asks Stripe by. The SDK behind it is loaded at the first question."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from typing import Any, cast
 
-import stripe
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from billing import errors
 from billing.stripe_api.snapshots import EventSnapshot, event_snapshot
-from tokenplan.kit.stored_texts import with_values
-
-logger = logging.getLogger(__name__)
 
 # So many objects of a list are asked for at once, the most that Stripe gives.
 PAGE = 100
-# Seconds to connect, and seconds for the answer. A person is waiting, so a request that timed out is not
-# repeated at once.
-READING, WRITING = (3, 5), (3, 10)
-REFUSED = gettext_noop("The payment service refused this: %(reason)s")
-VERSION = str(stripe.api_version)
 
 
-@cache
-def _client(key: str, base: str) -> stripe.StripeClient:
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": base} if base else None,
-        max_network_retries=2,
-        http_client=_Http(timeout=WRITING),
-    )
+def sdk() -> Any:
+    """The module that knows Stripe's SDK, which takes a fifth of a second to load, and 5 MB."""
+    from billing.stripe_api import sdk as loaded  # noqa: PLC0415  (most web processes never need it)
 
-
-class _Http(stripe.RequestsClient):
-    """The SDK's own client, which repeats a request when the connection broke or Stripe was busy. Here it
-    does not repeat one that timed out: that may have been carried out, and a person is waiting. Requests
-    that only read time out sooner.
-    """
-
-    def __init__(self, timeout: tuple[float, float]) -> None:
-        super().__init__(timeout=timeout)
-        self._reading = stripe.RequestsClient(timeout=READING)
-
-    def request(  # type: ignore[override]  # the SDK's own differs from its base in the same way
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        reads = method == "get" or url.endswith("/create_preview")
-        ask = self._reading.request if reads else super().request
-        try:
-            return ask(method, url, headers, post_data)
-        except stripe.APIConnectionError as error:
-            error.should_retry = error.should_retry and not isinstance(error.__cause__, self.requests.Timeout)
-            raise
+    return loaded
 
 
 def api() -> Any:
-    """The SDK's client. Call it inside `answered`, or through `asked` and `listed`."""
-    return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE).v1
+    """The SDK's client. Call it through `asked` and `listed`, which turn what it raises into refusals."""
+    return sdk().client_of(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
 
 
-@contextmanager
-def answered() -> Iterator[None]:
-    """Turns what the SDK raises into a refusal of ours."""
-    try:
-        yield
-    except stripe.CardError as error:
-        raise errors.PaymentDeclined(error.user_message or "") from error
-    except stripe.InvalidRequestError as error:
-        if error.code == "resource_missing":
-            raise errors.StripeMissing(
-                _("Stripe has no such object: %(reason)s") % {"reason": error.user_message}
-            ) from error
-        if error.code == "customer_tax_location_invalid":
-            raise errors.AddressNeeded from error
-        raise errors.StripeRefused(with_values(REFUSED, {"reason": str(error.user_message)})) from error
-    except stripe.IdempotencyError as error:
-        if error.code == "idempotency_key_in_use":  # the same request, from elsewhere, is being worked
-            raise errors.PaymentsUnavailable(retry_after=5) from error
-        raise errors.StripeRefused(
-            _("The payment service got this request before, with other values.")
-        ) from error
-    except stripe.StripeError as error:
-        logger.warning("Stripe does not answer: %s: %s", type(error).__name__, error)
-        raise errors.PaymentsUnavailable(retry_after=60) from error
+def version() -> str:
+    """Of Stripe's API, which the SDK's release pins."""
+    return str(sdk().VERSION)
 
 
 def asked(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """What Stripe answers, as plain dictionaries."""
-    with answered():
+    with sdk().answered():
         return cast(dict[str, Any], call(*args, **kwargs).to_dict())
 
 
 def listed(call: Any, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every object of a list, however many pages it has."""
-    with answered():
+    with sdk().answered():
         for item in call({"limit": PAGE, **params}).auto_paging_iter():
             yield item.to_dict()
 
@@ -120,11 +61,6 @@ def event(payload: bytes, signature: str) -> EventSnapshot:
     if not settings.STRIPE_WEBHOOK_SECRET:
         raise errors.WebhookInvalid(_("STRIPE_WEBHOOK_SECRET is not set, so no event can be verified."))
     try:
-        made = stripe.Webhook.construct_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET)
-        return event_snapshot(made.to_dict())
-    except stripe.SignatureVerificationError as error:
-        # Whoever connects an account with the wrong secret finds here what is wrong.
-        logger.warning("An event was refused: %s", error)
-        raise errors.WebhookInvalid from error
+        return event_snapshot(sdk().signed_event(payload, signature, settings.STRIPE_WEBHOOK_SECRET))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise errors.WebhookInvalid(_("The body is not an event of the payment service.")) from error

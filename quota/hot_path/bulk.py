@@ -21,6 +21,7 @@ from quota.hot_path.gathered_draws import draw_gathered
 from quota.hot_path.gathered_events import record_gathered
 from quota.hot_path.state import locked_reservation_state
 from quota.models import Gateway, Reservation, UsageEvent
+from tokenplan.kit.errors import Refusal
 from tokenplan.kit.problems import UNAVAILABLE
 from tokenplan.kit.transactions import broken_constraint, state_of
 
@@ -143,6 +144,10 @@ def _row(record: Callable[[], Made]) -> RowResult:
         return _result_of(_committed(record))
     except UNAVAILABLE:
         raise
+    except Refusal as error:
+        # By the places that it came through it would keep what the row was worked with, 5 kB a row, until
+        # Python looks for cycles. What nobody foresaw keeps them: they are logged.
+        return RowResult(refusal=error.with_traceback(None))
     except IntegrityError as error:
         if broken_constraint(error) != ONE_EVENT_PER_ID:
             return RowResult(refusal=error)

@@ -78,6 +78,9 @@ class ReconcileRun(models.Model):
 
     `…_from` and `…_upto` are what it reads: all rows with ids above the first, up to the second. It moves the
     first, so that it is taken up there after it was cut short. The next run reads from `…_next` on.
+
+    Of members it reads those that are new, and so many of the others `again`, from where the run before it
+    has left them: night by night it goes round.
     """
 
     is_whole = models.BooleanField(
@@ -99,6 +102,10 @@ class ReconcileRun(models.Model):
     holds_next = models.UUIDField(_("next hold"), default=NO_ID)
     entries_from = models.BigIntegerField(_("ledger entries from"), default=0)
     entries_upto = models.BigIntegerField(_("ledger entries up to"), default=0)
+    members_from = models.BigIntegerField(_("members from"), default=0)
+    members_upto = models.BigIntegerField(_("members up to"), default=0)
+    again_from = models.BigIntegerField(_("members again from"), default=0)
+    again_upto = models.BigIntegerField(_("members again up to"), default=0)
     differences = models.PositiveIntegerField(
         _("differences"), default=0, help_text=_("How many it has found.")
     )

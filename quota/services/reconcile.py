@@ -27,8 +27,10 @@ from quota.selectors.reconcile import (
     differences_of_entries,
     differences_of_events,
     differences_of_holds,
+    differences_of_members,
     differences_of_sums,
     end_of_part,
+    newest_member,
     touched_by_entries,
     touched_by_events,
 )
@@ -39,6 +41,8 @@ ROWS_PER_PART = 2_000
 SUMS_PER_PART = 100
 WHOLE_SUMS_PER_PART = 10  # each goes through all that was ever recorded of it
 FINDINGS_KEPT = 1_000
+# What a member has is changed by no charge, so nothing new says whom to check: all are, in turn.
+MEMBERS_A_NIGHT = 20_000
 # A hold is judged a day after it was made: nearly all are closed by then, and no later run looks at it
 # again. One that is closed later is judged by the charge that closes it, and by a whole run.
 HOLDS_LATER = timedelta(days=1)
@@ -60,6 +64,7 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('quota.reconcile'))")
+    newest = newest_member()  # first, as `horizon` wants it
     now = horizon()
     found = ReconcileRun.objects.filter(ended_at=None).first()
     if found and (found.is_whole or not everything):
@@ -79,10 +84,14 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
         holds_upto=now.newest_hold if is_whole else holds,
         holds_next=holds,
         entries_upto=now.entries,
+        members_upto=newest,
         after_transaction=now.transaction,
     )
     if last and not is_whole:
         run.usage_from, run.holds_from, run.entries_from = last.usage_next, last.holds_next, last.entries_upto
+        run.members_from = last.members_upto
+        run.again_from = last.again_upto if last.again_upto < last.members_upto else 0
+        run.again_upto = _end_of_members(run.again_from, last.members_upto)
     run.save()
     if is_whole:
         _note({kind: all_of(kind) for kind in SUMS})
@@ -106,6 +115,10 @@ def work_on(*, run: ReconcileRun, at: datetime) -> Progress:
         _check_holds(run, at)
     elif run.entries_from < run.entries_upto:
         _check_entries(run, at)
+    elif run.members_from < run.members_upto:
+        _check_members(run, "members", at)
+    elif run.again_from < run.again_upto:
+        _check_members(run, "again", at)
     elif (some := _unchecked(run)) is not None:
         _check_sums(run, *some, at)
     else:
@@ -148,6 +161,18 @@ def _check_entries(run: ReconcileRun, at: datetime) -> None:
         found = list(differences_of_entries(run.entries_from, upto))
         touched = touched_by_entries(run.entries_from, upto)
     _keep(run, "entries_from", upto, found, touched, at)
+
+
+def _check_members(run: ReconcileRun, which: str, at: datetime) -> None:
+    with snapshot():
+        after = getattr(run, f"{which}_from")
+        upto = _end_of_members(after, getattr(run, f"{which}_upto"))
+        found = list(differences_of_members(after, upto))
+    _keep(run, f"{which}_from", upto, found, {}, at)
+
+
+def _end_of_members(after: int, upto: int) -> int:
+    return end_of_part("teams_membership", after, upto, MEMBERS_A_NIGHT)
 
 
 def _unchecked(run: ReconcileRun) -> tuple[str, list[UncheckedSum]] | None:

@@ -18,7 +18,7 @@ from quota.selectors.reconcile.calls import (
     end_of_part,
 )
 from quota.selectors.reconcile.difference import Difference
-from quota.selectors.reconcile.now import differences_now
+from quota.selectors.reconcile.now import differences_now, differences_of_members, newest_member
 from quota.selectors.reconcile.sums import (
     SUMS,
     Touched,
@@ -40,8 +40,10 @@ __all__ = [
     "differences_of_entries",
     "differences_of_events",
     "differences_of_holds",
+    "differences_of_members",
     "differences_of_sums",
     "end_of_part",
+    "newest_member",
     "touched_by_entries",
     "touched_by_events",
 ]
@@ -61,4 +63,5 @@ def differences(at: datetime) -> Iterator[Difference]:
     yield from differences_of_events(ALL)
     yield from differences_of_entries(0, _MOST_ENTRIES)
     yield from differences_of_holds(ALL)
+    yield from differences_of_members(0, newest_member())
     yield from differences_now(at)

@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from quota.selectors.reconcile import names
-from quota.selectors.reconcile.difference import Difference, found_by
+from quota.selectors.reconcile.difference import Difference, found_by, rows_of
 
 
 def differences_now(at: datetime) -> Iterator[Difference]:
     """What does not agree at `at`, the moment that live holds are judged at."""
     yield from found_by(HOLDS, at=at)
-    yield from found_by(KEYS)
+
+
+def differences_of_members(after: int, upto: int) -> Iterator[Difference]:
+    """Of the memberships with ids above `after`, up to `upto`: whether each has its key."""
+    yield from found_by(KEYS, after=after, upto=upto)
+
+
+def newest_member() -> int:
+    """The highest id of a membership; 0 where there is none."""
+    ((newest,),) = rows_of("SELECT coalesce(max(id), 0) FROM teams_membership")
+    return int(newest)
 
 
 # What live holds promise out of a Team's lots is there. A lot that was frozen or has expired since still
@@ -39,12 +49,17 @@ SELECT format('%%s held in %%s',
 FROM backed WHERE nanousd > lots ORDER BY team_id, account
 """  # noqa: S608  (its parts are constants of ours)
 
+# Keys and Teams are asked for one member at a time: whatever a plan thinks, no others are read.
 KEYS = f"""
+WITH member AS MATERIALIZED (
+    SELECT m.id, m.team_id, m.ended_at FROM teams_membership m WHERE m.id > %(after)s AND m.id <= %(upto)s
+)
 SELECT format('current key of %%s', {names.member("m.id")}), 'one', 'none'
-FROM teams_membership m JOIN teams_team t ON t.id = m.team_id
-WHERE m.ended_at IS NULL AND t.deleted_at IS NULL
-    AND NOT EXISTS (
-        SELECT 1 FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
-    )
+FROM member m
+WHERE m.ended_at IS NULL
+    AND (SELECT t.deleted_at IS NULL FROM teams_team t WHERE t.id = m.team_id)
+    AND (
+        SELECT k.id FROM teams_subscriptionkey k WHERE k.membership_id = m.id AND k.replaced_at IS NULL
+    ) IS NULL
 ORDER BY m.id
 """  # noqa: S608

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from billing import stripe_api
 from billing.errors import PaymentsUnavailable
-from billing.stripe_api import client
+from billing.stripe_api import sdk
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def silent_server() -> Iterator[tuple[str, list[socket.socket]]]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
-    monkeypatch.setattr(client, "READING", (1, 0.1))
-    monkeypatch.setattr(client, "WRITING", (1, 0.2))
+    monkeypatch.setattr(sdk, "READING", (1, 0.1))
+    monkeypatch.setattr(sdk, "WRITING", (1, 0.2))
     with silent_server() as (url, taken), override_settings(STRIPE_API_BASE=url):
         yield taken
 
@@ -58,4 +58,4 @@ def test_what_is_done_and_not_answered_is_asked_once(calls: list[socket.socket])
 
 
 def test_a_person_waits_ten_seconds_at_most() -> None:
-    assert (max(client.READING), max(client.WRITING)) == (5, 10)
+    assert (max(sdk.READING), max(sdk.WRITING)) == (5, 10)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from billing.stripe_api import client
+from billing.stripe_api import sdk
 from billing.workflows.checkouts import preview_seats
 from tests.helpers.story import Story
 from tests.helpers.stripe_account import StripeAccount
@@ -17,13 +17,13 @@ def test_the_billing_mode_is_flexible_in_checkouts_and_previews(
     stripe_account: StripeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: dict[str, dict[str, list[str]]] = {}
-    ask = client._Http.request
+    ask = sdk.Http.request
 
     def noted(http: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         sent[url.rpartition("/v1/")[2]] = parse_qs(post_data or "")
         return ask(http, method, url, headers, post_data)
 
-    monkeypatch.setattr(client._Http, "request", noted)
+    monkeypatch.setattr(sdk.Http, "request", noted)
     story = Story(stripe_account)
     story.begin_checkout(max=1)
     preview_seats(team=story.team, seats={"max": 1}, interval="month", at=stripe_account.at)

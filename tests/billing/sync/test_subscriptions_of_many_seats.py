@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from billing.models import Subscription
-from billing.stripe_api.client import _Http
+from billing.stripe_api.sdk import Http
 from billing.sync.subscriptions import sync_subscription
 from quota.models import Entitlement
 from teams.models import AuditEntry
@@ -30,13 +30,13 @@ PAGES = ("team-billing", "team-next-invoice", "team-credits", "team-credits-buy"
 def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often Stripe was asked, by method."""
     counter: Counter[str] = Counter()
-    ask = _Http.request
+    ask = Http.request
 
-    def counted(self: _Http, method: str, url: str, headers: Mapping[str, str], data: Any = None) -> Any:
+    def counted(self: Http, method: str, url: str, headers: Mapping[str, str], data: Any = None) -> Any:
         counter[method] += 1
         return ask(self, method, url, headers, data)
 
-    monkeypatch.setattr(_Http, "request", counted)
+    monkeypatch.setattr(Http, "request", counted)
     return counter
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 
+from quota.errors import ModelUnknown
 from quota.hot_path import bulk
 from quota.hot_path.bulk import RowResult, record_events
 from quota.hot_path.events import ReportedEvent
@@ -71,3 +73,21 @@ def test_a_hundred_rows_are_one_transaction(scene: Scene, monkeypatch: pytest.Mo
     monkeypatch.setattr(bulk, "record_gathered", note)
     record_events(gateway=scene.desk.gateway, events=events(scene, 201), at=T0)
     assert sizes == [100, 100, 1]
+
+
+def test_a_refused_row_keeps_nothing_of_what_it_was_worked_with(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw keeps where it came from, for the log."""
+    (unknown,) = (replace(event, model="no such model") for event in events(scene, 1))
+    (refused,) = record_events(gateway=scene.desk.gateway, events=[unknown], at=T0)
+    assert isinstance(refused.refusal, ModelUnknown)
+    assert refused.refusal.__traceback__ is None
+
+    def fails(**_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bulk, "record_event", fails)
+    (failed,) = record_events(gateway=scene.desk.gateway, events=[unknown], at=T0)
+    assert isinstance(failed.refusal, ZeroDivisionError)
+    assert failed.refusal.__traceback__

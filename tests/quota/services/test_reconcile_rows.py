@@ -19,7 +19,7 @@ from quota.services.partitions import keep_partitions
 from quota.services.reconcile import Progress, begin_run, work_on
 from quota.services.rollups import roll_up
 from quota.services.windows_history import close_windows
-from tests.helpers.factories import T0, USD, Scene, limits, make_scene
+from tests.helpers.factories import T0, USD, Scene, limits, make_scene, make_team
 from tests.helpers.rows_read import forget_statistics, read_by
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +96,20 @@ def test_a_run_with_nothing_new_reads_of_calls_how_far_they_go() -> None:
     read = +a_night(busy)
     assert [name.startswith("quota_usageevent_to_") for name in read] == [True]
     assert read.total() == 1
+
+
+def test_a_night_checks_new_members_and_so_many_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the others are many more."""
+    monkeypatch.setattr(reconcile, "MEMBERS_A_NIGHT", 4)
+    read: list[tuple[int, int]] = []
+    for members in (10, 30):
+        for _ in range(members):
+            make_team()
+        run()
+        run()
+        make_team()
+        of_a_night = read_by(run)
+        read.append((of_a_night["teams_membership"], of_a_night["teams_subscriptionkey"]))
+    # The two new ones (who makes a Team has one of home) and four others, each with its key; which of them is
+    # the newest; and how far the new and the others go: those four when it begins, too.
+    assert read == [(2 + 4 + 1 + 2 + 4 + 4, 2 + 4)] * 2

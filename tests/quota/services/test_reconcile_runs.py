@@ -18,6 +18,7 @@ from quota.selectors.reconcile import differences
 from quota.services import reconcile
 from quota.services.reconcile import Progress, begin_run, work_on
 from quota.services.windows_history import close_windows
+from teams.models import Membership
 from tests.helpers.crashes import Died
 from tests.helpers.drift import plant
 from tests.helpers.factories import (
@@ -115,6 +116,42 @@ def test_the_sums_of_late_usage_are_checked_and_those_of_the_weeks_between_are_n
     assert not UncheckedSum.objects.exists()
     everything = [line.split(" from ")[1][:10] for line in ended(begin_run(at=T0, everything=True))]
     assert everything == ["2026-05-11", "2026-05-18", "2026-05-25", "2026-06-01"]
+
+
+def lose_the_key_of(member: Membership) -> str:
+    """Behind everybody's back. What reconcile says of it."""
+    plant(
+        "UPDATE teams_subscriptionkey SET replaced_at = created_at, expires_at = created_at "
+        "WHERE membership_id = %s",
+        member.pk,
+    )
+    email = member.user.email
+    return (
+        f"current key of {email} in Team {member.team.slug}, membership {member.pk}: one expected, none found"
+    )
+
+
+def test_each_night_checks_new_members_and_goes_on_with_the_others_where_the_last_left_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two Owners of what follows: each has a Team of home, too.
+    monkeypatch.setattr(reconcile, "MEMBERS_A_NIGHT", 4)
+    members = [owner_of(make_team()) for _ in range(5)]
+    assert ended(begin_run(at=T0)) == []
+    lost = [lose_the_key_of(member) for member in members]
+    nights = [ended(begin_run(at=T0 + night * HOUR)) for night in range(4)]
+    assert nights == [sorted(lost[:2]), sorted(lost[2:4]), lost[4:], sorted(lost[:2])]
+    new = [lose_the_key_of(owner_of(make_team())) for _ in range(3)]
+    assert ended(begin_run(at=T0 + 4 * HOUR)) == sorted([*new, *lost[2:4]])
+    assert ended(begin_run(at=T0 + 5 * HOUR)) == sorted([lost[4], new[0]])
+    assert ended(begin_run(at=T0 + 6 * HOUR, everything=True)) == sorted([*lost, *new])
+
+
+def test_where_there_are_no_more_members_than_a_night_checks_each_night_checks_all() -> None:
+    members = [owner_of(make_team()) for _ in range(3)]
+    assert ended(begin_run(at=T0)) == []
+    lost = sorted(lose_the_key_of(member) for member in members)
+    assert [ended(begin_run(at=T0 + night * HOUR)) for night in range(3)] == [lost] * 3
 
 
 def test_a_whole_run_finds_what_is_found_in_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
