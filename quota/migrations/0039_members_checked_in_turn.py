@@ -6,7 +6,7 @@ def column(name, words):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0036_the_clock_after_the_locks_of_reports")]
+    dependencies = [("quota", "0037_the_ledger_by_month")]
 
     operations = [
         column("members_from", "members from"),
