@@ -22,11 +22,8 @@ from collections.abc import Callable
 from django.db import connection, transaction
 
 from quota import servers
-from quota.servers import TABLES
+from quota.servers import EVERYWHERE, TABLES
 from tokenplan.kit.transactions import LOCK_TIMEOUT_MS
-
-# What a distributed table may not have.
-_STRAGGLERS = "DROP TRIGGER IF EXISTS usage_with_an_older_id_is_noted ON quota_usageevent"
 
 # The same usage of seats, by statements of which each is about one Team.
 _SEAT_USAGES = """
@@ -119,7 +116,6 @@ def distribute(say: Callable[[str], object]) -> None:
             cursor.execute(f"DROP INDEX {name}")
             cursor.execute(made.replace(")", ", team_id)", 1))
             say(f"{name} has the Team in it.")
-        cursor.execute(_STRAGGLERS)
         for table in due:
             with_others = None if table == TABLES[0] else TABLES[0]
             cursor.execute(
@@ -127,6 +123,9 @@ def distribute(say: Callable[[str], object]) -> None:
                 [table, with_others or "none"],
             )
             say(f"{table} is shared out by Team.")
+        for table in EVERYWHERE:
+            cursor.execute("SELECT create_reference_table(%s)", [table])
+            say(f"{table} is on every server.")
         cursor.execute(_SEAT_USAGES)
         cursor.execute(_PLANNED_EACH_TIME)
         for (statement,) in cursor.fetchall():
