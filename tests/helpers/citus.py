@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import pytest
 from django.db import connection
 
 from quota.servers import TABLES
 from quota.services.distribution import distribute
 
 NOT_NAMED = "CITUS_URL names no coordinator of a Citus cluster"
+# Beside a test that is about rows that one server takes together.
+not_on_a_cluster = pytest.mark.skipif(
+    bool(os.environ.get("CITUS_URL")), reason="On a cluster calls go one by one."
+)
 
 
 def is_named() -> bool:
@@ -61,6 +66,13 @@ def empty() -> None:
     """All tables that are shared out, whose rows may not be deleted one by one."""
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(TABLES)}")
+
+
+def allow_changes_of_triggers() -> None:
+    """By this connection; a test plants faults behind them."""
+    if is_named():
+        with connection.cursor() as cursor:
+            cursor.execute("SET citus.enable_unsafe_triggers = on")
 
 
 def _nodes() -> list[tuple[str, int, bool]]:

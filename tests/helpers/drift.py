@@ -8,11 +8,14 @@ from django.db import connection, transaction
 
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import Membership, Seat
+from tests.helpers import citus
 
 
 def plant(sql: str, *params: int | str | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
     with transaction.atomic(), connection.cursor() as cursor:
+        if citus.is_named():  # for its other servers, too
+            cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(sql, params)
         changed = cursor.rowcount
