@@ -20,6 +20,8 @@ from quota.services.distribution import distribute
 
 NOT_NAMED = "CITUS_URL names no coordinator of a Citus cluster"
 TEAM_STAYS = "On a cluster a row's Team says where the row is, and is not changed"
+# What the sessions of all servers do.
+ACTIVITY = "citus_stat_activity" if os.environ.get("CITUS_URL") else "pg_stat_activity"
 # Beside a test that is about rows that one server takes together.
 not_on_a_cluster = pytest.mark.skipif(
     bool(os.environ.get("CITUS_URL")), reason="On a cluster calls go one by one."
