@@ -135,8 +135,10 @@ def _close_later(table: str, end: UUID) -> str:
         cursor.execute(
             f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
         )
-        cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
+        # Fitted before it is a partition: on a cluster it could not be changed so afterwards.
+        cursor.execute(f"CREATE TABLE {later} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)")
         cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
+        cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {later} DEFAULT")
     return name
 
 
