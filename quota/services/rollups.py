@@ -14,6 +14,7 @@ one. Two things make sure of that, and neither is a guess at how long a transact
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -108,7 +109,7 @@ def _roll_up_some() -> int | None:
     with connection.cursor() as cursor:
         after, last = watermark.rolled_up_to, watermark.next_id
         up_to = _end_of_slice(cursor, after, last)
-        some = {"after": after, "up_to": up_to, "most": EVENTS_PER_TRANSACTION}
+        some: dict[str, Any] = {"after": after, "up_to": up_to, "most": EVENTS_PER_TRANSACTION}
         cursor.execute(_TAKE_STRAGGLERS, some)
         cursor.execute(_COUNT, some)
         rolled, stragglers = cursor.fetchone()
