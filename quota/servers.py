@@ -19,7 +19,24 @@ TABLES = (
     "quota_creditmonth",
     "quota_apikeymonth",
     "quota_owedusage",
+    "quota_usagestraggler",
+    "quota_usagerollup",
+    "quota_tagrollup",
 )
+# What each of the servers has, since a statement about one Team reads it, too.
+EVERYWHERE = ("quota_usagewatermark",)
+
+
+def ask_each_by_one_connection() -> None:
+    """Until the transaction ends, all that is asked of a server of many is asked by one connection: what is
+    read there is of one snapshot, where the transaction has one, and what is written appears at one moment.
+    """
+    if are_many():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SET LOCAL citus.max_adaptive_executor_pool_size = 1;"
+                "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
+            )
 
 
 @lru_cache(maxsize=1)

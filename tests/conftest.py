@@ -25,7 +25,6 @@ from quota.api.gateway.base import GatewayView
 from tests.helpers import citus
 from tests.helpers import stripe_account as stripe_accounts
 from tests.helpers.chromium import chromium
-from tests.helpers.copied_calls import read_copies
 from tests.helpers.databases import (
     copy_role_settings,
     empty_tables_quickly,
@@ -108,7 +107,6 @@ def django_db_setup(
             wait_for_no_disk()
         if citus.is_named():
             citus.share_out_test_database()
-            read_copies()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

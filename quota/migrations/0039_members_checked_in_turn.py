@@ -6,7 +6,7 @@ def column(name, words):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0037_the_ledger_by_month")]
+    dependencies = [("quota", "0038_stragglers_name_their_team")]
 
     operations = [
         column("members_from", "members from"),

@@ -146,6 +146,11 @@ class UsageStraggler(models.Model):
     event = models.OneToOneField(
         UsageEvent, primary_key=True, on_delete=models.PROTECT, db_constraint=False, related_name="+"
     )
+    team = models.ForeignKey(
+        Team, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    # By the run that is at it: it counts what it has taken, and deletes that in the same transaction.
+    taken = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return str(self.event_id)

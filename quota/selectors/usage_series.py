@@ -222,7 +222,8 @@ _TAIL = (
     f"e.id > %(known)s AND e.id > {_WATERMARK}",
     f"{_WATERMARK} < %(known)s AND e.id > {_WATERMARK} AND e.id <= %(known)s",
 )
-_STRAGGLERS = f"e.id IN (SELECT event_id FROM quota_usagestraggler) AND e.id <= {_WATERMARK}"  # noqa: S608
+_STRAGGLERS = f"""e.id IN (SELECT s.event_id FROM quota_usagestraggler s WHERE s.team_id = %(team)s)
+    AND e.id <= {_WATERMARK}"""  # noqa: S608
 
 
 class _Question:
@@ -237,8 +238,10 @@ class _Question:
         self._by_tag = Group.TAG in groups or Group.TAG in only
         self._range = start, end
         column = {Team: "team_id", Membership: "membership_id", ApiKey: "api_key_id"}[type(owner)]
-        self._of_owner = f"e.{column} = %(owner)s"
-        self._values: dict[str, Any] = {"owner": owner.pk}
+        # With the Team: so it is about one server where Teams are shared out over several.
+        self._of_owner = f"e.{column} = %(owner)s AND e.team_id = %(team)s"
+        team_id = owner.pk if isinstance(owner, Team) else owner.team_id
+        self._values: dict[str, Any] = {"owner": owner.pk, "team": team_id}
         self._values |= {f"only_{group}": list(only[group]) for group in self._only}
 
     def statement(self, known: UUID, kept_since: datetime) -> tuple[str, dict[str, Any]]:

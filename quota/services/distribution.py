@@ -1,16 +1,16 @@
 """Shares out what grows with calls over the servers of a Citus cluster, by Team: `manage.py distribute`.
 
 Whatever a call writes is then on the server of its Team: its hold, its event, the ids that gateways gave, the
-buckets of its seat, and the Team's lots, ledger and months. All that is about money is written there, in one
-transaction of one server. The coordinator keeps all else, such as keys, seats and plans, locks what it locked
-before, and decides: the schema and the code are the same as on one server.
+buckets of its seat, and the Team's lots, ledger and months; and what is rolled up of it. All that is about
+money is written there, in one transaction of one server. The coordinator keeps all else, such as keys, seats
+and plans, locks what it locked before, and decides: the schema and the code are the same as on one server.
 
 Three things differ, since a rule of many servers has to be a rule of each:
 
 - What is unique names the Team, too. Ids come from one sequence or are random; months, buckets and the ids of
   gateways are a Team's anyway; and what a lot is granted for (`source`) is one Team's.
 - No foreign key leads to or from these tables, but from one of them to another by the Team.
-- Events of a slow clock are not noted, so usage is not rolled up: reports sum up the events.
+- How far usage is rolled up is on every server, since reports read it together with what is rolled up.
 
 It is for trials: decision 92 names what does not work on a cluster yet.
 """
@@ -22,11 +22,8 @@ from collections.abc import Callable
 from django.db import connection, transaction
 
 from quota import servers
-from quota.servers import TABLES
+from quota.servers import EVERYWHERE, TABLES
 from tokenplan.kit.transactions import LOCK_TIMEOUT_MS
-
-# What a distributed table may not have.
-_STRAGGLERS = "DROP TRIGGER IF EXISTS usage_with_an_older_id_is_noted ON quota_usageevent"
 
 # The same usage of seats, by statements of which each is about one Team.
 _SEAT_USAGES = """
@@ -120,7 +117,6 @@ def distribute(say: Callable[[str], object]) -> None:
             cursor.execute(f"DROP INDEX {name}")
             cursor.execute(made.replace(")", ", team_id)", 1))
             say(f"{name} has the Team in it.")
-        cursor.execute(_STRAGGLERS)
         for table in due:
             with_others = None if table == TABLES[0] else TABLES[0]
             cursor.execute(
@@ -128,6 +124,9 @@ def distribute(say: Callable[[str], object]) -> None:
                 [table, with_others or "none"],
             )
             say(f"{table} is shared out by Team.")
+        for table in EVERYWHERE:
+            cursor.execute("SELECT create_reference_table(%s)", [table])
+            say(f"{table} is on every server.")
         cursor.execute(_SEAT_USAGES)
         cursor.execute(_PLANNED_EACH_TIME)
         for (statement,) in cursor.fetchall():

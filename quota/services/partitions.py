@@ -174,11 +174,15 @@ def _close_later(table: str, end: UUID) -> str:
             f"ALTER TABLE {table} ATTACH PARTITION {name}"
             f" FOR VALUES FROM ('{_bound(table, start)}') TO ('{_bound(table, end)}')"
         )
-        cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
-        if table != LEDGER:
+        if table == LEDGER:
+            cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
+            if (kept := KeptCalls.objects.first()) and kept.ledger_from.int:
+                refuse_older_entries(moment_of(kept.ledger_from))
+        else:
+            # Fitted before it is a partition: on a cluster it could not be changed so afterwards.
+            cursor.execute(f"CREATE TABLE {later} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)")
             cursor.execute("SELECT quota_fit_partition(%s, %s)", [table, later])
-        elif (kept := KeptCalls.objects.first()) and kept.ledger_from.int:
-            refuse_older_entries(moment_of(kept.ledger_from))
+            cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {later} DEFAULT")
     return name
 
 

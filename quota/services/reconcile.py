@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from quota import servers
 from quota.ids import earlier
 from quota.models import ReconcileFinding, ReconcileRun, UncheckedSum
 from quota.selectors.recent import horizon, is_over
@@ -129,9 +130,12 @@ def work_on(*, run: ReconcileRun, at: datetime) -> Progress:
 @contextmanager
 def snapshot() -> Iterator[None]:
     """All that is read inside is of one moment, and what is recorded meanwhile is no difference."""
+    # On a cluster what is read is copied first, which is a write.
+    mode = "READ WRITE" if servers.are_many() else "READ ONLY"
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
+            servers.ask_each_by_one_connection()
             cursor.execute(f"SET LOCAL statement_timeout = {SWEEP_STATEMENT_TIMEOUT_MS}")
             # Before the snapshot is taken, which LOCK does not do: no month is dropped while it is read.
             cursor.execute("LOCK TABLE quota_keptcalls IN SHARE MODE")
@@ -189,6 +193,11 @@ def _check_sums(run: ReconcileRun, kind: str, rows: Sequence[UncheckedSum], at: 
     with snapshot():
         touched = [Touched(row.of_id, row.since, row.until) for row in rows]
         found = list(differences_of_sums(kind, touched))
+    if found and servers.are_many():
+        # Servers have no snapshot in common: usage may have been rolled up between those of two.
+        with snapshot():
+            again = {one.about for one in differences_of_sums(kind, touched)}
+        found = [one for one in found if one.about in again]
     with one_transaction():
         if _locked(run) is not None:
             UncheckedSum.objects.filter(pk__in=[row.pk for row in rows]).delete()

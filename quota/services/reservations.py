@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import OperationalError
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from quota import servers
 from quota.hot_path.lapses import charge_at_end
@@ -30,24 +30,28 @@ def expire_reservations(*, at: datetime) -> int:
     Each batch is one transaction. Rows that another run or a settle has locked are skipped.
     """
     total = 0
-    while True:
-        marked = _expire_some(at)
+    for lapsed in _lapsed_apart(at):
+        while (marked := _expire_some(lapsed)) == RESERVATIONS_PER_TRANSACTION:
+            total += marked
         total += marked
-        if marked < RESERVATIONS_PER_TRANSACTION:
-            return total
+    return total
+
+
+def _lapsed_apart(at: datetime) -> list[QuerySet[Reservation]]:
+    """Those that one statement may lock: rows of many servers cannot be, so there those of each Team."""
+    lapsed = Reservation.objects.lapsed(at)
+    if not servers.are_many():
+        return [lapsed]
+    teams = lapsed.order_by("team").values_list("team", flat=True).distinct()
+    return [lapsed.filter(team=team_id) for team_id in list(teams)]
 
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
-def _expire_some(at: datetime) -> int:
-    lapsed = Reservation.objects.lapsed(at).order_by("pk")
-    # Rows of many servers cannot be locked by one statement. There a locked one is waited for, and what has
-    # become of it counts.
-    free = lapsed if servers.are_many() else lapsed.select_for_update(skip_locked=True, no_key=True)
+def _expire_some(lapsed: QuerySet[Reservation]) -> int:
+    free = lapsed.order_by("pk").select_for_update(skip_locked=True, no_key=True)
     found = list(free.values_list("pk", flat=True)[:RESERVATIONS_PER_TRANSACTION])
-    return (
-        Reservation.objects.lapsed(at)
-        .filter(pk__in=found)
-        .update(state=Reservation.State.RELEASED, expired=True, closed_at=F("holds_until"))
+    return lapsed.filter(pk__in=found).update(
+        state=Reservation.State.RELEASED, expired=True, closed_at=F("holds_until")
     )
 
 

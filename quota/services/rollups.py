@@ -14,11 +14,13 @@ one. Two things make sure of that, and neither is a guess at how long a transact
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from quota import servers
 from quota.ids import NO_ID, first_id_at
 from quota.models import KeptCalls, TagRollup, UsageRollup, UsageWatermark
 from quota.models.rollups import KEY
@@ -56,6 +58,7 @@ def start_anew() -> None:
 
     Raises SumsAreAllThereIs where events have been dropped, which could not be added up again.
     """
+    servers.ask_each_by_one_connection()
     # Whoever drops a month has this row, too.
     UsageWatermark.objects.select_for_update(no_key=True).filter(pk=1).first()
     if KeptCalls.objects.exclude(events_from=NO_ID).exists():
@@ -97,6 +100,7 @@ def _roll_up_some() -> int | None:
     """Events that were rolled up; None when none are left, when another run has the watermark, or when one
     that may still write an id of before `next_id` is under way.
     """
+    servers.ask_each_by_one_connection()
     watermark = _locked_watermark()
     if watermark is None or watermark.next_id is None or watermark.next_transaction is None:
         return None
@@ -105,8 +109,12 @@ def _roll_up_some() -> int | None:
     with connection.cursor() as cursor:
         after, last = watermark.rolled_up_to, watermark.next_id
         up_to = _end_of_slice(cursor, after, last)
-        cursor.execute(_ROLL_UP, {"after": after, "up_to": up_to, "most": EVENTS_PER_TRANSACTION})
+        some: dict[str, Any] = {"after": after, "up_to": up_to, "most": EVENTS_PER_TRANSACTION}
+        cursor.execute(_TAKE_STRAGGLERS, some)
+        cursor.execute(_COUNT, some)
         rolled, stragglers = cursor.fetchone()
+        for statement in (_ROLL_UP, _ROLL_UP_BY_TAG, _FORGET_STRAGGLERS):
+            cursor.execute(statement, some)
     watermark.rolled_up_to = up_to
     if up_to == last and stragglers < EVENTS_PER_TRANSACTION:
         watermark.next_id = watermark.next_transaction = None
@@ -137,42 +145,53 @@ SELECT clock_timestamp(), EXISTS (
 _NAMES = ", ".join(
     field if field in ("width_hours", "starts_at", "model", "modality") else f"{field}_id" for field in KEY
 )
-_READ = f"""e.id, e.team_id, e.membership_id, e.api_key_id, e.model, e.modality, e.tags, e.occurred_at,
-        e.is_undo, {", ".join(f"e.{name}" for name in SUMMED)}"""
+_READ = f"""e.team_id, e.membership_id, e.api_key_id, e.model, e.modality, e.occurred_at, e.is_undo,
+        width.hours, width.name, {", ".join(f"e.{name}" for name in SUMMED)}"""
 _ADDED = ", ".join(f"{name} = r.{name} + EXCLUDED.{name}" for name in ("calls", *SUMMED))
 
 
-def _insert(table: str, column: str, value: str, more: str) -> str:
+# Joined before the parts of a slice are put together: so each server of a cluster can do it by itself.
+_WIDTHS = "CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS width (hours, name)"
+_TAGS = "CROSS JOIN LATERAL jsonb_array_elements_text(e.tags) AS each_tag (text)"
+
+
+def _slice(read: str = "e.id", more: str = "") -> str:
+    """The slice's events but for those whose straggler is not taken, and older ones whose straggler is."""
+    return f"""(
+    SELECT {read} FROM quota_usageevent e {more}
+    WHERE e.id > %(after)s AND e.id <= %(up_to)s AND NOT EXISTS (
+        SELECT 1 FROM quota_usagestraggler s WHERE s.team_id = e.team_id AND s.event_id = e.id AND NOT s.taken
+    )
+    UNION ALL
+    SELECT {read} FROM quota_usagestraggler s
+        JOIN quota_usageevent e ON e.team_id = s.team_id AND e.id = s.event_id {more}
+    WHERE s.taken AND s.event_id <= %(after)s
+    ) AS slice"""  # noqa: S608  (its parts are constants of ours)
+
+
+def _insert(table: str, column: str, value: str, more: str = "") -> str:
     """Adds the slice to the rows of a table, by hour and by day."""
     return f"""
     INSERT INTO {table} AS r ({_NAMES}, {column}, calls, {", ".join(SUMMED)})
-    SELECT team_id, width.hours, date_trunc(width.name, occurred_at, 'UTC'), membership_id, api_key_id, model,
-        modality, {value}, sum(CASE WHEN is_undo THEN -1 ELSE 1 END),
+    SELECT team_id, hours, date_trunc(name, occurred_at, 'UTC'), membership_id, api_key_id, model,
+        modality, {column}, sum(CASE WHEN is_undo THEN -1 ELSE 1 END),
         {", ".join(f"sum({name})" for name in SUMMED)}
-    FROM slice CROSS JOIN (VALUES (1, 'hour'), (24, 'day')) AS width (hours, name) {more}
+    FROM {_slice(f"{_READ}, {value} AS {column}", f"{_WIDTHS} {more}")}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ON CONFLICT ({_NAMES}, {column}) DO UPDATE SET {_ADDED}
     """  # noqa: S608  (its parts are constants of ours)
 
 
-_TAGS = "CROSS JOIN LATERAL jsonb_array_elements_text(tags) AS each_tag (text)"
-# One statement, and so one snapshot: what it sees of events and stragglers it counts, and nothing else.
-# The stragglers among the slice's own events are counted with those; of others so many that it stays a slice.
-_ROLL_UP = f"""
-WITH straggler AS (
-    DELETE FROM quota_usagestraggler
-    WHERE (event_id > %(after)s AND event_id <= %(up_to)s) OR event_id IN (
-        SELECT event_id FROM quota_usagestraggler WHERE event_id <= %(after)s ORDER BY event_id LIMIT %(most)s
-    )
-    RETURNING event_id
-), slice AS MATERIALIZED (
-    SELECT {_READ} FROM quota_usageevent e WHERE e.id > %(after)s AND e.id <= %(up_to)s
-    UNION ALL
-    SELECT {_READ} FROM quota_usageevent e JOIN straggler s ON s.event_id = e.id WHERE e.id <= %(after)s
-), usage AS (
-{_insert("quota_usagerollup", "tagged", "tags <> '[]'", "")}
-), tag AS (
-{_insert("quota_tagrollup", "tag", "each_tag.text", _TAGS)}
+# Stragglers are taken before anything is counted: one that is committed meanwhile is not, and neither is its
+# event, by any of the statements, each of which sees afresh. Among the slice's own events all are taken; of
+# older ones so many that it stays a slice.
+_TAKE_STRAGGLERS = """
+UPDATE quota_usagestraggler SET taken = true
+WHERE (event_id > %(after)s AND event_id <= %(up_to)s) OR event_id IN (
+    SELECT event_id FROM quota_usagestraggler WHERE event_id <= %(after)s ORDER BY event_id LIMIT %(most)s
 )
-SELECT count(*), count(*) FILTER (WHERE id <= %(after)s) FROM slice
-"""  # noqa: S608  (its parts are constants of ours)
+"""
+_FORGET_STRAGGLERS = "DELETE FROM quota_usagestraggler WHERE taken"
+_COUNT = f"SELECT count(*), count(*) FILTER (WHERE id <= %(after)s) FROM {_slice()}"  # noqa: S608
+_ROLL_UP = _insert("quota_usagerollup", "tagged", "e.tags <> '[]'")
+_ROLL_UP_BY_TAG = _insert("quota_tagrollup", "tag", "each_tag.text", _TAGS)

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import pytest
 from django.db import connection
 
 from quota.servers import TABLES
 from quota.services.distribution import distribute
 
 NOT_NAMED = "CITUS_URL names no coordinator of a Citus cluster"
+TEAM_STAYS = "On a cluster a row's Team says where the row is, and is not changed"
+# What the sessions of all servers do.
+ACTIVITY = "citus_stat_activity" if os.environ.get("CITUS_URL") else "pg_stat_activity"
+# Beside a test that is about rows that one server takes together.
+not_on_a_cluster = pytest.mark.skipif(
+    bool(os.environ.get("CITUS_URL")), reason="On a cluster calls go one by one."
+)
 
 
 def is_named() -> bool:
@@ -63,6 +71,13 @@ def empty() -> None:
         cursor.execute(f"TRUNCATE {', '.join(TABLES)}")
 
 
+def allow_changes_of_triggers() -> None:
+    """By this connection; a test plants faults behind them."""
+    if is_named():
+        with connection.cursor() as cursor:
+            cursor.execute("SET citus.enable_unsafe_triggers = on")
+
+
 def _nodes() -> list[tuple[str, int, bool]]:
     with psycopg.connect(os.environ["CITUS_URL"]) as coordinator:
         rows = coordinator.execute(
@@ -90,7 +105,11 @@ class Asked:
         with connection.cursor() as cursor:
             cursor.execute("SELECT shardid, shardminvalue::int FROM pg_dist_shard")
             group = dict(cursor.fetchall())
-        return [{group[int(shard)] for shard in _SHARD.findall(statement)} for statement in self.statements]
+        # A table that is on every server has no hash.
+        return [
+            {group[int(shard)] for shard in _SHARD.findall(statement)} - {None}
+            for statement in self.statements
+        ]
 
 
 _SHARD = re.compile(r"quota_\w+?_(\d{6,})\b")

@@ -8,16 +8,25 @@ from django.db import connection, transaction
 
 from quota.models import CreditGrant, CreditLedgerEntry
 from teams.models import Membership, Seat
+from tests.helpers import citus
 
 
 def plant(sql: str, *params: int | str | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        go_behind_triggers()
         cursor.execute(sql, params)
         changed = cursor.rowcount
         cursor.execute("SET LOCAL session_replication_role = origin")
     assert changed == 1
+
+
+def go_behind_triggers() -> None:
+    """Until the transaction ends, or says otherwise."""
+    with connection.cursor() as cursor:
+        if citus.is_named():  # for its other servers, too
+            cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
+        cursor.execute("SET LOCAL session_replication_role = replica")
 
 
 def named(row: Seat | Membership | CreditGrant | CreditLedgerEntry) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 
-WAITS = """SELECT FROM pg_stat_activity
+from tests.helpers.citus import ACTIVITY
+
+WAITS = f"""SELECT pid FROM {ACTIVITY}
     WHERE wait_event_type = 'Lock' AND wait_event = 'transactionid' AND datname = current_database()"""
 
 

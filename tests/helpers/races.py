@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db import OperationalError, connection, connections
 
+from tests.helpers.citus import ACTIVITY
 from tokenplan.kit.transactions import state_of
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def patient(act: Callable[[], T]) -> T:
 
 def waiting(kind: str, many: int, seconds: float = 10) -> None:
     """Returns once so many of this database's transactions wait for locks of this kind; "" is any kind."""
-    sql = """SELECT count(*) FROM pg_stat_activity
+    sql = f"""SELECT count(*) FROM {ACTIVITY}
         WHERE wait_event_type = 'Lock' AND wait_event LIKE %s AND datname = current_database()"""
     end = time.monotonic() + seconds
     with connection.cursor() as cursor:

@@ -19,6 +19,7 @@ from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent
 from quota.models import Reservation, UsageEvent
 from quota.selectors.reconcile import differences
+from tests.helpers import citus
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -54,6 +55,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return note_rows_alone(monkeypatch)
 
 
+@citus.not_on_a_cluster
 def test_reports_about_the_same_keys_in_other_orders_are_recorded_one_after_another(
     alone: list[object],
 ) -> None:
@@ -116,6 +118,7 @@ def events_that_lock_nothing() -> Iterator[None]:
             cursor.execute(before)
 
 
+@citus.not_on_a_cluster
 def test_control_reports_that_lock_nothing_take_the_same_room() -> None:
     with events_that_lock_nothing():
         scene = two_reports_about_one_seat()

@@ -25,6 +25,7 @@ from quota.models import Reservation, UsageBucket, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import usage_bar
 from teams.services.keys import revoke_keys
+from tests.helpers import citus
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -40,7 +41,7 @@ from tests.helpers.hot_path import PENNY
 from tests.helpers.races import race
 from tests.helpers.roads import hash_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), citus.not_on_a_cluster]
 
 
 def asks(desk: Desk, calls: int, *names: str) -> list[Ask]:

@@ -81,7 +81,7 @@ def test_a_call_waits_for_the_rows_that_it_decides_by(verb: str, waits_for: str)
     rows: dict[str, QuerySet[Any]] = {
         "text": ApiKeyText.objects.filter(pk=text.pk),
         "balance": TeamCredits.objects.filter(team=owner.team),
-        "reservation": Reservation.objects.filter(pk=held.reservation_id),
+        "reservation": Reservation.objects.filter(team=owner.team, pk=held.reservation_id),
     }
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -115,7 +115,7 @@ def test_a_call_waits_for_no_row_of_anybody_else() -> None:
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         for rows in (
             ApiKeyText.objects.exclude(pk=text.pk),
-            Reservation.objects.filter(pk=busy.reservation_id),
+            Reservation.objects.filter(team=owner.team, pk=busy.reservation_id),
             TeamCredits.objects.filter(team=other.team),
         ):
             assert list(rows.select_for_update(no_key=True))

@@ -66,7 +66,7 @@ def test_a_call_waits_for_the_rows_that_it_decides_by(verb: str, waits_for: str)
     rows: dict[str, QuerySet[Any]] = {
         "key": SubscriptionKey.objects.filter(membership=scene.owner),
         "seat": Seat.objects.filter(pk=scene.seat.pk),
-        "reservation": Reservation.objects.filter(pk=held.reservation_id),
+        "reservation": Reservation.objects.filter(team=scene.team, pk=held.reservation_id),
     }
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -95,7 +95,7 @@ def test_a_call_waits_for_no_row_of_anybody_else() -> None:
         for rows in (
             SubscriptionKey.objects.exclude(membership=scene.owner),
             Seat.objects.exclude(pk=scene.seat.pk),
-            Reservation.objects.filter(pk=busy.reservation_id),
+            Reservation.objects.filter(team=scene.team, pk=busy.reservation_id),
             TeamCredits.objects.filter(team=rich),
         ):
             assert list(rows.select_for_update(no_key=True))
@@ -172,7 +172,8 @@ def test_a_correction_waits_for_the_hold_of_its_charge_and_has_locked_nothing_by
     event = scene.desk.settle(held, 2)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            assert Reservation.objects.select_for_update(no_key=True).get(pk=held.reservation_id)
+            of_team = Reservation.objects.filter(team=scene.team)
+            assert of_team.select_for_update(no_key=True).get(pk=held.reservation_id)
             done = start(
                 pool,
                 lambda: correct_charge(event=event, usage={"calls": 1}, reason="x", at=T0, by=None),

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from quota.services.distribution import NoCluster, distribute, not_shared_out
 
 WARNING = """This shares out what grows with calls over the servers of the cluster, and cannot be taken back.
-Calls are decided and charged there as on one server. Reconcile does not read shared tables yet, and usage is
-not rolled up: see docs/decisions/0092. Nothing may call meanwhile, and all processes have to start again."""
+Calls are decided and charged there as on one server, but none are gathered, so each takes more of the
+processors: see docs/decisions/0092. Nothing may call meanwhile, and all processes have to start again."""
 
 
 class Command(BaseCommand):

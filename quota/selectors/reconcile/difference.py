@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from quota.selectors.reconcile.copies import copied_for
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -59,7 +61,7 @@ def found_by(sql: str, **values: Any) -> Iterator[Difference]:
 
 def rows_of(sql: str, **values: Any) -> list[tuple[Any, ...]]:
     """All rows that a statement reads. JSON is text."""
-    with connection.cursor() as cursor:
+    with copied_for(sql, values), connection.cursor() as cursor:
         cursor.execute(sql, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

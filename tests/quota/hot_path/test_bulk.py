@@ -24,6 +24,7 @@ from teams import keytext
 from teams.errors import KeyInvalid
 from teams.models import SubscriptionKey
 from teams.services.keys import revoke_keys, rotate_key
+from tests.helpers import citus
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -65,6 +66,7 @@ def outcomes(results: Sequence[bulk.RowResult]) -> list[Any]:
     return [type(row.refusal) if row.refusal else (row.is_new, bool(row.ended)) for row in results]
 
 
+@citus.not_on_a_cluster
 def test_usual_events_go_at_once_in_as_many_statements_as_one(scene: Scene, alone: list[Any]) -> None:
     record_events(gateway=scene.desk.gateway, events=[event(scene.desk, "warm")], at=T0)
     numbers = []
@@ -78,6 +80,7 @@ def test_usual_events_go_at_once_in_as_many_statements_as_one(scene: Scene, alon
     assert used(scene) == [(2 + bulk.ROWS_AT_ONCE) * PENNY] * 2
 
 
+@citus.not_on_a_cluster
 def test_events_by_handle_go_at_once_each_with_the_newest_text_of_its_moment(
     scene: Scene, alone: list[Any]
 ) -> None:
@@ -105,6 +108,7 @@ def rotated(scene: Scene, at: datetime) -> SubscriptionKey:
     return rotate_key(membership=scene.owner, overlap=HOUR, at=at, by=scene.owner.user)
 
 
+@citus.not_on_a_cluster
 def test_the_last_use_of_a_key_is_that_of_its_newest_event_and_of_no_draw(
     scene: Scene, alone: list[Any]
 ) -> None:
@@ -124,6 +128,7 @@ def test_the_last_use_of_a_key_is_that_of_its_newest_event_and_of_no_draw(
     assert alone == []
 
 
+@citus.not_on_a_cluster
 def test_draws_of_a_lease_go_at_once_and_the_last_one_settles_it(scene: Scene, alone: list[Any]) -> None:
     held = scene.desk.lease(10 * PENNY)
     rows = [
@@ -143,6 +148,7 @@ def test_draws_of_a_lease_go_at_once_and_the_last_one_settles_it(scene: Scene, a
     assert (outcomes(results), alone, used(scene)) == ([(True, False)] * 4, [], [10 * PENNY] * 2)
 
 
+@citus.not_on_a_cluster
 def test_what_was_flushed_before_is_found_at_once(scene: Scene, alone: list[Any]) -> None:
     held = scene.desk.lease(10 * PENNY)
     draw = Settlement(
@@ -157,6 +163,7 @@ def test_what_was_flushed_before_is_found_at_once(scene: Scene, alone: list[Any]
     assert (used(scene), alone) == ([5 * PENNY] * 2, [])
 
 
+@citus.not_on_a_cluster
 def test_of_one_seat_what_follows_a_row_that_goes_alone_goes_after_it(alone: list[Any]) -> None:
     scene = make_scene(limits(10 * PENNY, 100 * PENNY))
     give_credits(scene.team, 100 * PENNY)

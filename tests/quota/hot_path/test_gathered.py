@@ -26,6 +26,7 @@ from quota.models import Gateway, Reservation, UsageBucket, UsageEvent
 from quota.windows import Policy, Rule
 from teams.models import SubscriptionKey
 from teams.services.keys import revoke_keys
+from tests.helpers import citus
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -42,7 +43,7 @@ from tests.helpers.factories import (
 from tests.helpers.hot_path import PENNY, bar, forged, windows_after, windows_before
 from tests.helpers.roads import hash_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 
 
 @pytest.fixture

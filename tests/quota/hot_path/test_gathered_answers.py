@@ -20,6 +20,7 @@ from teams.keytext import key_id_of, new_key_id
 from teams.models import Seat, SeatHolding
 from teams.services.keys import rotate_key
 from teams.services.seats import assign_seat, free_seat
+from tests.helpers import citus
 from tests.helpers.factories import (
     T0,
     USD,
@@ -33,7 +34,7 @@ from tests.helpers.factories import (
 from tests.helpers.hot_path import database_clock
 from tests.helpers.roads import hash_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TICK = timedelta(microseconds=1)
 ROWS = "SELECT s.*, (s.usage).rules IS NOT NULL AS has_usage FROM "

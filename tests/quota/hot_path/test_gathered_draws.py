@@ -12,11 +12,12 @@ from quota.errors import EventIdReused
 from quota.hot_path.bulk import RowResult, settle_many
 from quota.hot_path.draws import Report, Settlement
 from quota.models import Reservation, UsageEvent
+from tests.helpers import citus
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
 from tests.helpers.hot_path import HOUR, PENNY, left, windows_after, windows_before
 from tests.helpers.roads import fail_where_rows_break, note_rows_alone
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 
 
 @pytest.fixture

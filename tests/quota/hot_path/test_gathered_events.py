@@ -23,11 +23,12 @@ from quota.windows import Limit, Policy, Rule
 from teams import keytext
 from teams.models import SubscriptionKey
 from teams.services.keys import reveal_key, rotate_key
+from tests.helpers import citus
 from tests.helpers.factories import MONDAY, T0, Scene, make_api_key, make_desk, make_member, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY
 from tests.helpers.roads import fail_where_rows_break, go_alone, note_rows_alone
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 
 DAY = timedelta(days=1)
 

@@ -15,11 +15,12 @@ from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.models import Gateway, Reservation, UsageEvent
+from tests.helpers import citus
 from tests.helpers.factories import T0, Desk, Scene, limits, make_scene
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND, forged, windows_before
 from tests.helpers.roads import hash_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 
 
 @pytest.fixture

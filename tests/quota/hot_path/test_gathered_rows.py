@@ -22,11 +22,12 @@ from quota.models import EventId, RequestId, Reservation, UsageEvent
 from quota.selectors.usage_bar import usage_bars
 from quota.services.gateways import create_gateway
 from teams.models import Membership
+from tests.helpers import citus
 from tests.helpers.factories import T0, Desk, Scene, make_desk, make_member, make_scene, make_seat, owe
 from tests.helpers.roads import hash_of
 from tests.helpers.rows_read import forget_statistics, read_by
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, citus.not_on_a_cluster]
 
 HISTORY, OTHERS = 300, 30
 

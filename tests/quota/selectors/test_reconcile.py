@@ -121,7 +121,7 @@ def test_a_receipt_whose_windows_do_not_follow_from_the_charge_is_found() -> Non
     event = scene.desk.use(5)
     plant("UPDATE quota_usageevent SET windows_after[1] = windows_after[1] + 1")
     assert found() == [f"5h window after event {event.pk}: 50000000 used expected, 50000001 used found"]
-    plant("UPDATE quota_usageevent SET windows_after = windows_after[:5]")
+    plant("UPDATE quota_usageevent SET windows_after = trim_array(windows_after, 5)")
     assert found() == [f"numbers of the windows after event {event.pk}: 10 expected, 5 found"]
 
 

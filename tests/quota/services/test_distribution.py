@@ -22,9 +22,12 @@ from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
 from quota.models import CreditLedgerEntry, Gateway, UsageEvent
+from quota.selectors.usage_series import Group, usage_by
 from quota.servers import TABLES
+from quota.services import rollups
 from quota.services.corrections import correct_charge
 from quota.services.distribution import distribute, not_shared_out
+from quota.services.rollups import roll_up
 from quota.windows import Bucket
 from tests.helpers import citus
 from tests.helpers.factories import (
@@ -142,6 +145,22 @@ def test_the_same_of_a_call_that_credits_pay(scene: Scene) -> None:
     assert event.from_credits_nanousd == 211 * USD // 100
     assert [len(groups) for groups in asked.groups()] == [1] * len(asked.statements)
     assert len(set.union(*asked.groups())) == 1
+
+
+@on_a_cluster
+@pytest.mark.django_db(transaction=True)
+def test_a_report_is_one_statement_for_one_server_that_has_all_of_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollups, "BEHIND", timedelta(0))
+    scene.desk.use(3)
+    assert roll_up() == 1
+    scene.desk.use(2)
+    for owner in (scene.team, scene.owner):
+        with citus.asked_of_servers() as asked:
+            (row,) = usage_by(owner, T0 - timedelta(days=1), T0 + timedelta(days=1), Group.MODEL)
+        assert (row.amounts.calls, row.amounts.amount_nanousd) == (2, 5 * USD // 100)
+        assert [len(groups) for groups in asked.groups()] == [1]
 
 
 @on_a_cluster

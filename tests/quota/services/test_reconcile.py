@@ -17,6 +17,7 @@ from quota.services.credits import adjust_lot, expire_lots, freeze_lot
 from quota.services.entitlements import entitle_seat
 from quota.services.reservations import expire_reservations
 from quota.windows import Limit, Policy, Rule
+from tests.helpers import citus
 from tests.helpers.cases import many
 from tests.helpers.drift import named, plant
 from tests.helpers.factories import (
@@ -144,7 +145,7 @@ def test_a_first_use_bucket_that_was_changed_is_found() -> None:
     scene = make_scene([Limit("session", Rule(Policy.FIRST_USE, 7200), USD)])
     scene.desk.use(5)
     assert found() == []
-    plant("UPDATE quota_usagebucket SET starts_at = starts_at + interval '1 second'")
+    plant("UPDATE quota_usagebucket SET starts_at = %s", T0 + timedelta(seconds=1))
     about = f"usage bucket of {named(scene.seat)}, first_use/7200, from 2026-06-03T10:02"
     assert found() == [
         f"{about}:00+00:00: 50000000 expected, 0 found",
@@ -195,7 +196,8 @@ def test_a_months_sum_that_was_changed_is_found() -> None:
 def test_a_settled_reservation_without_its_event_is_found() -> None:
     scene_with_charges()
     plant("UPDATE quota_reservation SET state = 'settled' WHERE state = 'held'")
-    lost = Reservation.objects.get(draws=None)
+    settled = list(UsageEvent.objects.values_list("reservation", flat=True))
+    lost = Reservation.objects.exclude(pk__in=settled).get()
     about = f"state of reservation {lost.pk}"
     assert found() == [f"{about}: an event, since it is settled, expected, none found"]
 
@@ -203,7 +205,8 @@ def test_a_settled_reservation_without_its_event_is_found() -> None:
 def test_an_event_whose_reservation_says_otherwise_is_found() -> None:
     scene_with_charges()
     plant("UPDATE quota_reservation SET state = 'released' WHERE state = 'settled'")
-    charged = Reservation.objects.exclude(draws=None).get()
+    settled = list(UsageEvent.objects.values_list("reservation", flat=True))
+    charged = Reservation.objects.get(pk__in=settled)
     about = f"state of reservation {charged.pk}"
     assert found() == [f"{about}: settled, since it has the event that settles it, expected, released found"]
 
@@ -257,6 +260,8 @@ def test_the_command_prints_every_difference_and_fails() -> None:
 def test_a_call_of_what_is_not_there_is_reported(column: str) -> None:
     scene = scene_with_charges()
     held = Reservation.objects.get(state="held")
+    if column == "team_id" and citus.is_named():
+        pytest.skip(citus.TEAM_STAYS)
     plant(f"UPDATE quota_reservation SET {column} = 99999999 WHERE id = '{held.pk}'")
     assert (
         f"what reservation {held.pk} is of: rows of its Team expected, none, or rows of another found"

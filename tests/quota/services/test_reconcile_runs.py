@@ -20,7 +20,7 @@ from quota.services.reconcile import Progress, begin_run, work_on
 from quota.services.windows_history import close_windows
 from teams.models import Membership
 from tests.helpers.crashes import Died
-from tests.helpers.drift import plant
+from tests.helpers.drift import go_behind_triggers, plant
 from tests.helpers.factories import (
     T0,
     USD,
@@ -240,8 +240,8 @@ def late_commit() -> Iterator[tuple[Scene, threading.Event, threading.Thread]]:
         try:
             with transaction.atomic():
                 event = scene.desk.use(1)
+                go_behind_triggers()
                 with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL session_replication_role = replica")
                     cursor.execute("UPDATE quota_usageevent SET unpriced = true WHERE id = %s", [event.pk])
                 written.set()
                 assert may_commit.wait(60)

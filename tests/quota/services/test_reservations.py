@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import NoneType
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -21,7 +22,7 @@ from quota.services import reservations
 from quota.services.corrections import correct_charge
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 from teams.services.seats import free_seat
-from tests.helpers.factories import T0, USD, give_credits, make_scene
+from tests.helpers.factories import T0, USD, Scene, give_credits, make_scene
 from tests.helpers.hot_path import charging
 from tests.helpers.races import race, waiting
 
@@ -34,6 +35,10 @@ CENT = USD // 100
 
 def states() -> list[tuple[str, bool]]:
     return list(Reservation.objects.order_by("created_at").values_list("state", "expired"))
+
+
+def lock(scene: Scene, reservation_id: UUID) -> None:
+    assert Reservation.objects.select_for_update(no_key=True).get(team=scene.team, pk=reservation_id)
 
 
 def test_a_hold_is_marked_once_its_lifetime_is_over_and_not_before() -> None:
@@ -57,6 +62,19 @@ def test_a_run_a_week_late_marks_all_in_batches_and_a_second_one_none(
     assert expire_reservations(at=T0 + timedelta(days=7)) == 7
     assert states() == [("released", True)] * 7
     assert expire_reservations(at=T0 + timedelta(days=7)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_waits_for_no_hold_that_somebody_has_locked_and_marks_it_later() -> None:
+    scene = make_scene()
+    first = scene.desk.ask(1)
+    scene.desk.ask(2, at=T0 + timedelta(seconds=1))
+    at = T0 + 2 * LIFETIME
+    with transaction.atomic():
+        lock(scene, first.reservation_id)
+        assert race(lambda: expire_reservations(at=at)) == [1]
+    assert states() == [("held", False), ("released", True)]
+    assert expire_reservations(at=at) == 1
 
 
 def test_the_sweep_changes_no_window() -> None:
@@ -148,7 +166,7 @@ def test_a_hold_that_is_locked_for_long_does_not_keep_the_others_from_their_char
     scene.desk.ask(2, at=T0 + timedelta(seconds=1))
     at = T0 + 2 * LIFETIME
     with transaction.atomic():
-        assert Reservation.objects.select_for_update(no_key=True).get(pk=first.reservation_id)
+        lock(scene, first.reservation_id)
         assert race(lambda: charge_lapsed_holds(at=at)) == [1]
     assert states() == [("held", False), ("released", True)]
     assert charge_lapsed_holds(at=at) == 1

@@ -1,14 +1,14 @@
-"""On a cluster: what a test's calls wrote is recomputed there as on one server.
+"""On a cluster: what calls wrote, brought to where people, seats and plans are.
 
-A check of reconcile is about charges and people at once, which no server of a cluster has together. So before
-it the rows of calls that it may read are copied to the coordinator, into temporary tables of the same names,
-which are found first. That is for a test, in whose transaction nobody else writes.
+A check is about charges and people at once, which no server of a cluster has together. So before it the rows
+of calls that it may read are copied to the coordinator, into temporary tables of the same names, which are
+found first: the check itself is the same. Of one Team all rows come from one server, which the caller asks by
+one connection in one snapshot (`quota.servers.ask_each_by_one_connection`), so they agree.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from quota.selectors.reconcile import difference
-from quota.servers import TABLES
+from quota import servers
 
 _TABLE = re.compile(r"\b(?:quota|teams|billing)_\w+")
 _SLICE = "id > %(after)s AND id <= %(upto)s"
@@ -53,35 +52,27 @@ _OF_SUMS = {
     "quota_apikeymonth": "api_key_id = ANY(%(ids)s)",
     "quota_creditgrant": "id = ANY(%(ids)s)",
     "quota_creditledgerentry": "grant_id = ANY(%(ids)s)",
+    "quota_usagestraggler": "true",
+    "quota_usagerollup": "membership_id = ANY(%(ids)s)",
+    "quota_tagrollup": "membership_id = ANY(%(ids)s)",
 }
 
 
-def read_copies() -> None:
-    """From here on every check reads copies."""
-
-    def rows_of(sql: str, **values: Any) -> list[tuple[Any, ...]]:
-        with _copied_for(sql, values):
-            return difference_rows_of(sql, **values)
-
-    difference_rows_of = difference.rows_of
-    for name, module in list(sys.modules.items()):
-        if name.startswith("quota.selectors.reconcile") and hasattr(module, "rows_of"):
-            module.rows_of = rows_of  # type: ignore[attr-defined]
-
-
 @contextmanager
-def _copied_for(sql: str, values: Mapping[str, Any]) -> Iterator[None]:
-    """Until it ends the statement reads copies, if it is about some rows of more than one table."""
+def copied_for(sql: str, values: Mapping[str, Any]) -> Iterator[None]:
+    """Until it ends the statement reads copies, where it is about some rows of more than one table and one of
+    these is on other servers.
+    """
     named = set(_TABLE.findall(sql))
-    shared = sorted(named & set(TABLES))
-    if not shared or not values or len(named) == 1:
+    shared = sorted(named & set(servers.TABLES))
+    if not shared or not values or len(named) == 1 or not servers.are_many():
         yield
         return
     rows, of = _which(values)
     with transaction.atomic(), connection.cursor() as cursor:
         for table in shared:
-            copy = f"CREATE TEMPORARY TABLE {table} AS SELECT * FROM public.{table} WHERE {rows[table]}"
-            cursor.execute(copy, of)
+            from_there = f"SELECT * FROM public.{table} WHERE {rows[table]}"  # noqa: S608
+            cursor.execute(f"CREATE TEMPORARY TABLE {table} AS {from_there}", of)
             if table == "quota_creditgrant":  # which checks group by
                 cursor.execute("ALTER TABLE pg_temp.quota_creditgrant ADD PRIMARY KEY (id)")
         yield
