@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from quota.ids import moment_of, new_id
 from quota.models import CreditGrant, CreditLedgerEntry
 from quota.selectors.reconcile import differences
 from quota.services.partitions import LEDGER, keep_partitions, partitions_of
+from tests.helpers import citus
 from tests.helpers.factories import CREDIT, T0, give_credits, make_member, make_scene
 from tests.helpers.months import month
 
@@ -23,7 +25,8 @@ DAY = timedelta(days=1)
 def partition_of(entry: CreditLedgerEntry) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT tableoid::regclass::text FROM {LEDGER} WHERE id = %s", [entry.pk])
-        return str(cursor.fetchone()[0])
+        # On a cluster it is a part of that, which ends with its number.
+        return re.sub(r"_\d{6,}$", "", str(cursor.fetchone()[0]))
 
 
 def newest() -> CreditLedgerEntry:
@@ -77,15 +80,16 @@ def test_in_each_partition_an_entry_is_refused_what_it_was_refused(more: int) ->
         "cause": "a",
         "at": at,
     }
-    for wrong in (
+    wrongs: list[dict[str, object]] = [
         {"team": other.team},
         {"grant": CreditGrant.objects.get(team=other.team)},
-        {"account": "balance"},
-        {"membership": make_member(other.team)},
         {"amount_nanousd": 0},
         {"kind": "refund", "amount_nanousd": 1},
         {"kind": "use"},
-    ):
+    ]
+    if not citus.is_named():  # foreign keys lead by the Team alone there
+        wrongs += [{"account": "balance"}, {"membership": make_member(other.team)}]
+    for wrong in wrongs:
         with pytest.raises(IntegrityError), transaction.atomic():
             CreditLedgerEntry.objects.create(**{**right, **wrong})
     with pytest.raises(DatabaseError, match="the Credit ledger is append-only"), transaction.atomic():
