@@ -113,7 +113,7 @@ def _record_without_hold(
 ) -> UsageEvent | None:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
-    public_id, kind = _key_at_the_call(event)
+    public_id, kind = key_at_the_call(event)
     state = locked_call_state(
         public_id,
         key_text=None if event.key_handle else event.key_text,
@@ -158,7 +158,7 @@ def _note_use(key_id: int, kind: KeyKind, occurred_at: datetime) -> None:
     keys.filter(earlier, pk=key_id).update(last_used_at=occurred_at)
 
 
-def _key_at_the_call(event: ReportedEvent) -> tuple[str, KeyKind]:
+def key_at_the_call(event: ReportedEvent) -> tuple[str, KeyKind]:
     """The public id and the kind of the key that was used: the one with this text. A handle outlives
     rotations, so it stands for the newest text that the member, or the API key, had at the call. Raises
     KeyInvalid.
