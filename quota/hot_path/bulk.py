@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from quota.hot_path.batches import LEFT, REPEATED, NotHere
+from quota.hot_path.credentials import CredentialEnded, check_recognised
 from quota.hot_path.draws import Drawn, Settlement, draw_from
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.free_rows import InTheWay, is_free
@@ -70,6 +71,7 @@ def settle_many(
     """
     return _each(
         settlements,
+        check=lambda: check_recognised(gateway, at),
         at_once=lambda rows: draw_gathered(rows, gateway=gateway, at=at),
         alone=lambda row: _settle(gateway, row, at, replayed_from=None),
     )
@@ -85,6 +87,7 @@ def record_events(
     """
     return _each(
         events,
+        check=lambda: check_recognised(gateway, at),
         at_once=lambda rows: record_gathered(rows, gateway=gateway, at=at),
         alone=lambda row: record_event(gateway=gateway, event=row, at=at),
     )
@@ -103,6 +106,7 @@ def _settle(
     gateway: Gateway, row: Settlement, at: datetime | None, *, replayed_from: datetime | None
 ) -> Drawn:
     locked = locked_reservation_state(row.reservation_id, at=at)
+    check_recognised(gateway, locked.at)
     return draw_from(
         locked, row.report, gateway=gateway, closes=row.closes, at=locked.at, replayed_from=replayed_from
     )
@@ -111,15 +115,24 @@ def _settle(
 def _each(
     rows: Sequence[Row],
     *,
+    check: Callable[[], None],
     at_once: Callable[[Sequence[Row]], Sequence[Made | NotHere]],
     alone: Callable[[Row], Made],
 ) -> list[RowResult]:
-    """What became of each row. What is left of some is done before the next are begun."""
+    """What became of each row. What is left of some is done before the next are begun. What is done at once
+    is undone where `check`, once its locks are there, raises; what is done alone checks that itself.
+    """
     results: list[RowResult] = []
     waits = _Waits()
+
+    def checked(rows: Sequence[Row]) -> Sequence[Made | NotHere]:
+        answers = at_once(rows)
+        check()
+        return answers
+
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[first : first + ROWS_AT_ONCE]
-        for row, answer in zip(some, _at_once(at_once, some, waits), strict=True):
+        for row, answer in zip(some, _at_once(checked, some, waits), strict=True):
             if answer is REPEATED:
                 results.append(RowResult())
             elif isinstance(answer, NotHere):
@@ -128,8 +141,8 @@ def _each(
                 results.append(_result_of(answer))
     _flush()
     if waits.ended_by is not None:
-        # There is no code for a row that is to be sent again, and what is rejected is not. So the whole report
-        # is: then the others are recorded already.
+        # There is no code for a row that is to be sent again, and what is rejected is not. So the whole
+        # report is: then the others are recorded already.
         raise waits.ended_by
     return results
 
@@ -144,6 +157,8 @@ def _at_once(
         if waits.at_once:
             return _committed(lambda: _of_those_free(work, rows))
         return _committed(lambda: work(rows))
+    except CredentialEnded:
+        raise
     except Exception as error:
         if isinstance(error, UNAVAILABLE):
             if state_of(error) not in IN_THE_WAY:
@@ -196,7 +211,7 @@ def _row(record: Callable[[], Made]) -> RowResult:
     """
     try:
         return _result_of(_committed(record))
-    except UNAVAILABLE:
+    except (*UNAVAILABLE, CredentialEnded):
         raise
     except IntegrityError as error:
         if broken_constraint(error) != ONE_EVENT_PER_ID:
