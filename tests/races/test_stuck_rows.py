@@ -17,6 +17,7 @@ from quota.hot_path.events import ReportedEvent
 from quota.hot_path.free_rows import InTheWay
 from quota.models import TeamCredits, UsageEvent
 from teams import keytext
+from teams.errors import KeyInvalid
 from teams.models import ApiKeyText, Seat, SubscriptionKey
 from tests.helpers.factories import Scene, give_credits, make_api_key, owner_of
 from tests.helpers.hot_path import database_clock
@@ -128,7 +129,7 @@ def test_a_locked_seat_is_in_the_way_of_its_settlements_alone(tried: list[Any]) 
     stuck, other = scene_of_now(), scene_of_now()
     calls = [ask(stuck, f"{n}") for n in range(3)] + [ask(other, f"{n}") for n in range(3)]
     rows = [Settlement(call.pk, Report(usage=ONE)) for call in calls]
-    seat = Seat.objects.filter(pk=calls[0].seat_id)
+    seat = Seat.objects.filter(pk__in=[calls[0].seat_id])
     assert sent_twice(stuck, rows, seat) == [True] * 3 + [False] * 3
     # Sent again, what is settled goes alone: it is a repeat.
     assert tried[:3] == [OperationalError, InTheWay, InTheWay]
@@ -165,7 +166,9 @@ def test_a_locked_api_key_is_in_the_way_of_its_own_calls_alone(tried: list[Any])
     assert tried[:2] == [OperationalError, InTheWay]
 
 
-def test_a_row_with_nothing_to_lock_says_what_is_wrong_with_it_though_others_are_in_the_way() -> None:
+def test_a_row_with_nothing_to_lock_says_what_is_wrong_with_it_though_others_are_in_the_way(
+    tried: list[Any],
+) -> None:
     stuck = scene_of_now()
     forged = stuck.desk.key[:-2] + ("aa" if stuck.desk.key[-2:] != "aa" else "bb")
     moment = database_clock()
@@ -173,10 +176,8 @@ def test_a_row_with_nothing_to_lock_says_what_is_wrong_with_it_though_others_are
         ReportedEvent("forged", forged, "penny", ONE, moment),
         ReportedEvent("none", "x", "penny", ONE, moment),
     ]
-    refused: list[Any] = []
-    row = bulk._row
-    with pytest.MonkeyPatch.context() as patch, locked(key_of(stuck)) as by_another:
-        patch.setattr(bulk, "_row", lambda record: refused.append(row(record)) or refused[-1])
-        with pytest.raises(OperationalError):
-            by_another(reported(stuck, [*events(stuck, "stuck", 1), *wrong]))
-    assert [type(result.refusal).__name__ for result in refused] == ["KeyInvalid"] * 2
+    report = reported(stuck, [*events(stuck, "stuck", 1), *wrong])
+    with locked(key_of(stuck)) as by_another, pytest.raises(OperationalError):
+        by_another(report)
+    assert tried[0] is OperationalError
+    assert [type(row.refusal) for row in tried[1:]] == [KeyInvalid, KeyInvalid]
