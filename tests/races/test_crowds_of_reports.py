@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import QuerySet
 
-from quota.api.gateway import gathered
-from teams.models import Seat
+from quota.api.gateway import crowds, gathered
+from quota.models import Reservation, TeamCredits
+from teams.models import Seat, SubscriptionKey
 from tests.helpers.api_client import Caller, gateway_caller
 from tests.helpers.event_loop import run
+from tests.helpers.factories import give_credits
+from tests.helpers.hot_path import database_clock, forged
 from tests.quota.hot_path.test_state_by_the_clock import ask, scene_of_now
 from tests.races.test_crowds import locked, post, refused_of, statuses
 from tokenplan import asgi
@@ -55,3 +60,31 @@ def test_reports_of_one_locked_seat_are_bounded_though_each_is_of_a_hold_of_its_
     with locked(Seat.objects.filter(pk__in=[calls[0].seat_id])) as release:
         run(crowd(release))
     assert not settling._locked_of
+
+
+def test_what_a_request_names_is_found_locked_without_a_wait() -> None:
+    scene = scene_of_now()
+    hold = ask(scene, "call")
+    give_credits(scene.team, 10**9, at=database_clock())
+    key, text = SubscriptionKey.objects.get(pk__in=[hold.key_id]), scene.desk.key
+    path = f"{crowds.GATEWAY}reservations/{hold.pk}/settle"
+
+    def found() -> list[str | None]:
+        """By the key's text, by a forged one, and by the hold."""
+        bodies = [json.dumps({"key": said}).encode() for said in (text, forged(text))]
+        asked = [crowds.locked_by(f"{crowds.GATEWAY}authorize", body) for body in bodies]
+        return [*asked, crowds.locked_by(path, b"")]
+
+    of_key, of_team = f"key {key.pk}", f"team {scene.team.pk}"
+    assert found() == [None, None, None]
+    # A forged text locks nothing.
+    cases: list[tuple[QuerySet[Any], list[str | None]]] = [
+        (SubscriptionKey.objects.filter(pk=key.pk), [of_key, None, of_key]),
+        (Seat.objects.filter(pk__in=[hold.seat_id]), [of_key, None, of_key]),
+        (Reservation.objects.filter(team=scene.team, pk=hold.pk), [None, None, of_key]),
+        (TeamCredits.objects.filter(team=scene.team), [of_team, None, of_team]),
+    ]
+    for rows, names in cases:
+        with locked(rows):
+            assert found() == names
+    assert found() == [None, None, None]

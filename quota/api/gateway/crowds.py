@@ -37,7 +37,8 @@ class _Named:
 
     key: str
     team_id: int
-    needed: Callable[[], list[QuerySet[Any]]]
+    # None: nothing is locked for it.
+    needed: Callable[[], list[QuerySet[Any]] | None]
 
     @property
     def team(self) -> str:
@@ -73,8 +74,11 @@ def locked_by(path: str, body: bytes) -> str | None:
     named = None if path in BULK else _named(path, body)
     if named is None:
         return None
+    needed = named.needed()
+    if needed is None:
+        return None
     with transaction.atomic():
-        if not all(is_taken(rows) for rows in named.needed()):
+        if not all(is_taken(rows) for rows in needed):
             return named.key
         return None if is_taken(credits_of(named.team_id)) else named.team
 
@@ -108,11 +112,11 @@ def _of_key(body: bytes) -> _Named | None:
         return None
     name = f"API key {key.api_key_id}" if isinstance(key, ApiKeyText) else f"key {key.pk}"
 
-    def needed() -> list[QuerySet[Any]]:
+    def needed() -> list[QuerySet[Any]] | None:
         try:
             check_genuine(text, key.key_id, key.KIND)
         except (Refusal, Unavailable):
-            return []  # a forged text locks nothing
+            return None  # a forged text is refused before any lock
         return needed_by_key(key, timezone.now())
 
     return _Named(name, key.team_id, needed)
