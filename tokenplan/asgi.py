@@ -45,9 +45,9 @@ def in_batches(
     work: Callable[[Sequence[Any]], Sequence[Any]],
     *,
     thread: ThreadPoolExecutor = batches,
-    about: Callable[[Any], Hashable] = id,
+    **more: Any,
 ) -> Gathering:
-    """`about`: what an ask is about. The thread keeps its connection from batch to batch; one that has ended,
+    """`more` is for the gathering. The thread keeps its connection from batch to batch; one that has ended,
     or that failed, is left.
     """
 
@@ -60,7 +60,7 @@ def in_batches(
             connection.close()
             raise
 
-    return Gathering(with_connection, thread=thread, locked=LOCKED, about=about)
+    return Gathering(with_connection, thread=thread, locked=LOCKED, **more)
 
 
 # One for all addresses that show the bar: the more meet in a batch, the less each of them costs.
@@ -76,7 +76,8 @@ roads = [
     Road(
         gathered.SETTLE,
         gathered.read_settle,
-        in_batches(settle_gathered, about=attrgetter("reservation_id")),
+        # Each report is of a hold of its own: which key they have in common says the database.
+        in_batches(settle_gathered, about=attrgetter("reservation_id"), locks_of=crowds.seats_of),
         gathered.answer_settle,
         gathered.refuse_settle,
     ),
@@ -113,16 +114,27 @@ if REPLICA not in settings.DATABASES:  # what browsers ask for is read there, wh
 
 
 def shares_of(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:
-    """What a gateway's request names, for its credential alone: who has none of ours takes nobody's turn."""
-    body = environ["wsgi.input"]
+    """What a gateway's request names. Who has no credential of ours takes the turn of nobody who has."""
     try:
-        shares = crowds.shares_of(environ["PATH_INFO"], body.getvalue())
+        if not crowds.is_of_a_gateway(environ.get("HTTP_AUTHORIZATION", "")):
+            return [("no gateway", crowds.OF_ANYTHING_ELSE)]
+        return [*crowds.shares_of(environ["PATH_INFO"], environ["wsgi.input"].getvalue())]
     except UNAVAILABLE:
-        shares = [("unknown", crowds.OF_ANYTHING_ELSE)]  # the view says that the database is away
+        return [("unknown", crowds.OF_ANYTHING_ELSE)]  # the view says that the database is away
     finally:
         close_old_connections()
-    credential = environ.get("HTTP_AUTHORIZATION", "")
-    return [((credential, name), of) for name, of in shares]
+
+
+def locked_by(environ: dict[str, Any]) -> Hashable:
+    """Which of these names is locked; None: neither, or whoever asks is refused before any lock."""
+    try:
+        if not crowds.is_of_a_gateway(environ.get("HTTP_AUTHORIZATION", "")):
+            return None
+        return crowds.locked_by(environ["PATH_INFO"], environ["wsgi.input"].getvalue())
+    except UNAVAILABLE:
+        return None
+    finally:
+        close_old_connections()
 
 
 def serving(below: bytes) -> Application:
@@ -133,7 +145,9 @@ def serving(below: bytes) -> Application:
             django,
             threads=settings.WEB_THREADS,
             streams=settings.WEB_STREAMS,
-            crowds=Crowds(crowds.GATEWAY, threads=settings.GATEWAY_THREADS, shares_of=shares_of),
+            crowds=Crowds(
+                crowds.GATEWAY, threads=settings.GATEWAY_THREADS, shares_of=shares_of, locked_by=locked_by
+            ),
             after_call=close_old_connections,
         ),
         readiness=Health().readiness,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -22,16 +23,26 @@ from teams.services.keys import recognise_key
 from tokenplan.kit.parsers import bearer
 
 
+def credential_refused() -> AuthenticationFailed:
+    """For a credential that is unknown, or has ended, be it while its request waited."""
+    return AuthenticationFailed(_("This gateway credential is unknown or works no more."))
+
+
 class GatewayAuthentication(BaseAuthentication):
-    """`Authorization: Bearer gw-…`; the Gateway becomes `request.auth`."""
+    """`Authorization: Bearer gw-…`; the Gateway becomes `request.auth`. The credential must work `at` this
+    moment, UTC; None: by the database's clock.
+    """
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self._at = at
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Gateway]:
         text = bearer(request)
         if text is None:
             raise NotAuthenticated(_("Send the gateway's credential: Authorization: Bearer gw-…"))
-        gateway = recognise_gateway(text=text, at=timezone.now())
+        gateway = recognise_gateway(text=text, at=self._at)
         if gateway is None:
-            raise AuthenticationFailed(_("This gateway credential is unknown or works no more."))
+            raise credential_refused()
         return AnonymousUser(), gateway
 
     def authenticate_header(self, request: Request) -> str:

@@ -13,6 +13,7 @@ from quota.errors import RequestIdReused, ReservationClosed
 from quota.hot_path.accounts import usable_in_account
 from quota.hot_path.buckets import open_first_use_windows
 from quota.hot_path.catalog import plan_terms, windows_then
+from quota.hot_path.credentials import check_recognised
 from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.refusals import no_room
 from quota.hot_path.state import LAST_USED_RESOLUTION, CallState, id_and_kind_of, locked_call_state
@@ -48,10 +49,11 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime | Non
     key, the Team's API balance. Or refuse. `at` is the moment of the call, UTC; None: the database's clock
     after the locks, so that servers with different clocks agree.
 
-    Raises KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown, InvalidUsage, InvalidValue
-    for a lifetime that the gateway may not ask for, NoUsableResources, QuotaExhausted, LargerThanTheWindow,
-    TooManyAgents, LeaseNotAllowed. The key comes first: a dead one is refused whatever was answered before. A
-    refusal holds nothing and is not remembered: the same request_id may ask again.
+    Raises CredentialEnded, KeyInvalid, RequestIdReused, ReservationClosed, UsageOwed, ModelUnknown,
+    InvalidUsage, InvalidValue for a lifetime that the gateway may not ask for, NoUsableResources,
+    QuotaExhausted, LargerThanTheWindow, TooManyAgents, LeaseNotAllowed. The credential comes first and then
+    the key: a dead one is refused whatever was answered before. A refusal holds nothing and is not
+    remembered: the same request_id may ask again.
     """
     key_public_id, kind = id_and_kind_of(request.key_text)
     with transaction.atomic():
@@ -64,6 +66,7 @@ def authorize(*, gateway: Gateway, request: AuthorizeRequest, at: datetime | Non
             at=at,
         )
         at = state.at
+        check_recognised(gateway, at)
         if not state.key_works:
             raise KeyInvalid
         request_hash = hash_of_request(key_public_id, request, card_of(state))

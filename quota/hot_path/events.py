@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from quota.errors import EventIdReused, MomentOutOfRange, ReservationUnknown
 from quota.hot_path.catalog import rate_card
 from quota.hot_path.charges import NOTHING_HELD, Call, record_charge, usage_hash
+from quota.hot_path.credentials import check_recognised
 from quota.hot_path.draws import CLOCKS_APART, MAX_AHEAD, Drawn, Report, digest_of, draw_from
 from quota.hot_path.state import (
     LAST_USED_RESOLUTION,
@@ -58,8 +59,8 @@ def record_event(
     own; None where it was recorded before. `at` is when it is reported, UTC; None: the database's clock after
     the locks. What an operator replays, which came at `replayed_from`, is recorded however late.
 
-    Raises KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an event that names
-    its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
+    Raises CredentialEnded, KeyInvalid, ModelUnknown, InvalidUsage, MomentOutOfRange, EventIdReused; for an
+    event that names its reservation also ReservationUnknown, AlreadySettled, AlreadyReleased.
     """
     if event.reservation_id:
         return _record_of_hold(gateway, event, event.reservation_id, at, replayed_from)
@@ -81,6 +82,7 @@ def _record_of_hold(
     key = key_of_handle(event.key_handle) if event.key_handle else key_of_text(event.key_text)
     locked = locked_reservation_state(reservation_id, at=at)
     at = locked.at
+    check_recognised(gateway, at)
     if not _is_of(locked, key):
         detail = _("The reservation %(reservation)s is not of this key")
         raise ReservationUnknown(detail % {"reservation": reservation_id}, pointer="/reservation")
@@ -113,7 +115,7 @@ def _record_without_hold(
 ) -> UsageEvent | None:
     """A key counts as it stood when the call was made: usage of before its revocation is still usage."""
     occurred_at = event.occurred_at.astimezone(UTC)
-    public_id, kind = _key_at_the_call(event)
+    public_id, kind = key_at_the_call(event)
     state = locked_call_state(
         public_id,
         key_text=None if event.key_handle else event.key_text,
@@ -123,6 +125,7 @@ def _record_without_hold(
         at=at,
     )
     at = state.at
+    check_recognised(gateway, at)
     digest = hash_of_event(event)
     if _seen_before(state.team_id, event, digest, at, replaying=replaying):
         return None
@@ -158,7 +161,7 @@ def _note_use(key_id: int, kind: KeyKind, occurred_at: datetime) -> None:
     keys.filter(earlier, pk=key_id).update(last_used_at=occurred_at)
 
 
-def _key_at_the_call(event: ReportedEvent) -> tuple[str, KeyKind]:
+def key_at_the_call(event: ReportedEvent) -> tuple[str, KeyKind]:
     """The public id and the kind of the key that was used: the one with this text. A handle outlives
     rotations, so it stands for the newest text that the member, or the API key, had at the call. Raises
     KeyInvalid.

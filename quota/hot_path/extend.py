@@ -14,6 +14,7 @@ from quota.allocation import split
 from quota.errors import AlreadyReleased, AlreadySettled, ReservationLapsed
 from quota.hot_path.accounts import usable_in_account
 from quota.hot_path.catalog import plan_terms, rate_card
+from quota.hot_path.credentials import check_recognised
 from quota.hot_path.holds import check_lifetime, ends_of_hold
 from quota.hot_path.refusals import no_room
 from quota.hot_path.state import ReservationState, locked_reservation_state
@@ -38,16 +39,24 @@ class Extension:
 
 
 @transaction.atomic
-def extend(*, reservation_id: UUID, extension: Extension, at: datetime | None = None) -> Reservation:
+def extend(
+    *,
+    reservation_id: UUID,
+    extension: Extension,
+    gateway: Gateway | None = None,
+    at: datetime | None = None,
+) -> Reservation:
     """Lengthen the hold, raise it, or both; or refuse, and it stays as it was. It never gets shorter or
-    lower. `at` is the moment, UTC; None: the database's clock after the locks.
+    lower. `gateway` is whose request it is; `at` the moment, UTC; None: the database's clock after the locks.
 
-    Raises ReservationUnknown, ReservationLapsed, AlreadySettled, AlreadyReleased; KeyInvalid for a lease, or
-    a raise, of a key or seat that has gone; InvalidValue, InvalidUsage, NoUsableResources, QuotaExhausted,
-    LargerThanTheWindow.
+    Raises CredentialEnded, ReservationUnknown, ReservationLapsed, AlreadySettled, AlreadyReleased; KeyInvalid
+    for a lease, or a raise, of a key or seat that has gone; InvalidValue, InvalidUsage, NoUsableResources,
+    QuotaExhausted, LargerThanTheWindow.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     at = locked.at
+    if gateway is not None:
+        check_recognised(gateway, at)
     _check_open(locked, at)
     nanousd = _wanted(locked, extension)
     if not (locked.key_works and locked.seat_works) and (locked.is_lease or nanousd is not None):
@@ -55,15 +64,15 @@ def extend(*, reservation_id: UUID, extension: Extension, at: datetime | None = 
     row = Reservation.objects.get(team=locked.team_id, pk=reservation_id)
     if extension.lifetime_seconds is not None:
         # The limits are those of the gateway that authorized the hold.
-        gateway = Gateway.objects.get(pk=locked.gateway_id)
-        lifetime = check_lifetime(gateway, extension.lifetime_seconds)
+        authorized_by = Gateway.objects.get(pk=locked.gateway_id)
+        lifetime = check_lifetime(authorized_by, extension.lifetime_seconds)
         if at + lifetime > row.created_at + LONGEST_LIFE:
             detail = _("A hold lives for %(days)s days at most; ask for a new one")
             raise InvalidValue(detail % {"days": LONGEST_LIFE.days}, pointer="/lifetime_seconds")
         row.expires_at = max(row.expires_at, at + lifetime)
         # Whether it is charged at its end was said at its authorize.
         charged = row.charges_at is not None
-        ends = ends_of_hold(gateway, row.expires_at, is_lease=row.is_lease, is_charged=charged)
+        ends = ends_of_hold(authorized_by, row.expires_at, is_lease=row.is_lease, is_charged=charged)
         for column, moment in ends.items():
             setattr(row, column, max(filter(None, (getattr(row, column), moment)), default=None))
     if nanousd is not None and nanousd > row.left_nanousd:

@@ -1,7 +1,7 @@
 """After a call: its hold is charged and closed, drawn from, or released.
 
 `at` is the moment, UTC; None: the database's clock after the locks, so that servers with different clocks
-agree.
+agree. Each raises CredentialEnded where the credential that the gateway came with has ended meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from quota.errors import AlreadySettled
+from quota.hot_path.credentials import check_recognised
 from quota.hot_path.draws import Drawn, Report, draw_from
 from quota.hot_path.lapses import reopen
 from quota.hot_path.state import locked_reservation_state
@@ -28,6 +29,7 @@ def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: dateti
     another report), AlreadyReleased, ReportedTooLate, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
+    check_recognised(gateway, locked.at)
     return draw_from(locked, report, gateway=gateway, closes=True, at=locked.at)
 
 
@@ -39,17 +41,22 @@ def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime
     ReportedTooLate, EventIdReused, MomentOutOfRange, InvalidUsage, ModelUnknown.
     """
     locked = locked_reservation_state(reservation_id, at=at)
+    check_recognised(gateway, locked.at)
     return draw_from(locked, report, gateway=gateway, closes=False, at=locked.at)
 
 
 @transaction.atomic
-def release(*, reservation_id: UUID, at: datetime | None = None) -> Reservation:
+def release(
+    *, reservation_id: UUID, gateway: Gateway | None = None, at: datetime | None = None
+) -> Reservation:
     """Let go of what is held, or of what draws have left of it; what was charged of it at its end is given
-    back. Releasing twice is the same as once.
+    back. Releasing twice is the same as once. `gateway` is whose request it is.
 
     Raises ReservationUnknown, AlreadySettled.
     """
     locked = locked_reservation_state(reservation_id, at=at)
+    if gateway is not None:
+        check_recognised(gateway, locked.at)
     if locked.state == Reservation.State.SETTLED:
         raise AlreadySettled(_("The reservation is settled and cannot be released"))
     reopen(locked, at=locked.at)

@@ -34,6 +34,9 @@ class Gateway(models.Model):
         ),
     )
 
+    # Of the credential by which a request was recognised as its own; no column.
+    credential_hash: str | None = None
+
     objects = querysets.GatewayQuerySet.as_manager()
 
     class Meta:

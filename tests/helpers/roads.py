@@ -64,7 +64,7 @@ def fail_where_rows_break(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     at_once = bulk._at_once
 
-    def watched(work: Callable[[Any], Any], rows: Any) -> Any:
+    def watched(work: Callable[[Any], Any], rows: Any, waits: Any) -> Any:
         def seen(rows: Any) -> Any:
             try:
                 return work(rows)
@@ -74,7 +74,7 @@ def fail_where_rows_break(monkeypatch: pytest.MonkeyPatch) -> None:
                 # No Exception, which the road for many would take for a row's fault.
                 pytest.fail(f"rows in bulk: {error!r}")
 
-        return at_once(seen, rows)
+        return at_once(seen, rows, waits)
 
     monkeypatch.setattr(bulk, "_at_once", watched)
 

@@ -8,17 +8,19 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
 from quota.api.gateway.crowds import GATEWAY
+from quota.models import TeamCredits
 from quota.services.balance import add_to_balance
-from teams.models import ApiKey, ApiKeyText
+from teams.models import ApiKey
 from teams.services.keys import reveal_key
 from tests.helpers.api_client import Caller, gateway_caller
 from tests.helpers.asgi import asked, request
@@ -42,14 +44,14 @@ def paying_key() -> ApiKey:
 
 
 @contextmanager
-def locked(key: ApiKey) -> Iterator[Callable[[], object]]:
-    """Somebody holds the key inside, until the value is called."""
+def locked(rows: QuerySet[Any]) -> Iterator[Callable[[], object]]:
+    """Somebody has locked the rows inside, until the value is called."""
     is_locked, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
         try:
             with transaction.atomic():
-                assert ApiKeyText.objects.select_for_update(no_key=True).filter(api_key=key).get()
+                assert list(rows.select_for_update(no_key=True))
                 is_locked.set()
                 go_on.wait(30)
         finally:
@@ -108,7 +110,7 @@ def gateway() -> Iterator[Caller]:
 
 
 def fresh(monkeypatch: pytest.MonkeyPatch, shares_of: Any = asgi.shares_of, **more: Any) -> None:
-    crowds = Crowds(GATEWAY, threads=8, shares_of=shares_of, **more)
+    crowds = Crowds(GATEWAY, threads=8, shares_of=shares_of, **{"locked_by": asgi.locked_by, **more})
     monkeypatch.setattr(asgi.gateway_api.threads, "crowds", crowds)
 
 
@@ -140,7 +142,7 @@ def test_a_key_that_stays_locked_keeps_no_other_team_waiting(
         await asyncio.gather(*waits)
         assert statuses(waits).keys() == {503, 201}
 
-    with locked(stuck) as release:
+    with locked(stuck.texts.all()) as release:
         run(crowd(release))
 
 
@@ -168,8 +170,61 @@ def test_reports_of_its_calls_keep_no_other_team_waiting_either(
         assert statuses(waits).keys() == {503, 200}
 
     holds = run(held())
-    with locked(stuck) as release:
+    with locked(stuck.texts.all()) as release:
         run(crowd(release))
+
+
+def kinds_of_locks() -> list[tuple[ApiKey, QuerySet[Any]]]:
+    """Keys of different Teams, and what of each will be locked: its text, or the Team's Credits."""
+    keys = [paying_key() for _ in range(6)]
+    return [
+        (key, TeamCredits.objects.filter(team=key.team_id) if number % 2 else key.texts.all())
+        for number, key in enumerate(keys)
+    ]
+
+
+@pytest.mark.parametrize("stuck", [1, 2, 3, 6])
+def test_however_many_keys_or_credits_are_stuck_other_teams_are_answered(
+    gateway: Caller, monkeypatch: pytest.MonkeyPatch, stuck: int
+) -> None:
+    fresh(monkeypatch, turn_seconds=60)
+    kinds, other = kinds_of_locks()[:stuck], paying_key()
+    calls = [call(gateway, key) for key, _ in kinds for _ in range(12)]
+    others = [call(gateway, other) for _ in range(5)]
+
+    async def crowd(release: list[Callable[[], object]]) -> None:
+        waits = [asyncio.create_task(one()) for one in calls]
+        await all_wait(4)
+        assert [(await one())[0] for one in others] == [201] * 5
+        assert not statuses(waits)
+        for each in release:
+            each()
+        await asyncio.gather(*waits)
+
+    with ExitStack() as locks:
+        run(crowd([locks.enter_context(locked(rows)) for _, rows in kinds]))
+
+
+def test_control_where_nobody_asks_what_is_locked_three_stuck_keys_take_every_thread(
+    gateway: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh(monkeypatch, locked_by=lambda environ: None, turn_seconds=60)
+    kinds, stranger = kinds_of_locks()[:3], call(gateway, paying_key())
+    calls = [call(gateway, key) for key, _ in kinds for _ in range(12)]
+
+    async def crowd(release: list[Callable[[], object]]) -> None:
+        waits = [asyncio.create_task(one()) for one in calls]
+        await all_wait(8)
+        late = asyncio.create_task(stranger())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not late.done()
+        for each in release:
+            each()
+        await asyncio.gather(late, *waits)
+
+    with ExitStack() as locks:
+        run(crowd([locks.enter_context(locked(rows)) for _, rows in kinds]))
 
 
 def test_control_without_shares_its_callers_take_every_thread(
@@ -189,5 +244,5 @@ def test_control_without_shares_its_callers_take_every_thread(
         release()
         await asyncio.gather(late, *waits)
 
-    with locked(stuck) as release:
+    with locked(stuck.texts.all()) as release:
         run(crowd(release))

@@ -13,11 +13,11 @@ from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 
-from tests.helpers.api_client import make_office
+from tests.helpers.api_client import gateway_caller, make_office
 from tests.helpers.asgi import ask, request
 from tests.helpers.event_loop import run
 from tests.helpers.factories import USD, limits, make_scene
-from tokenplan.asgi import application, batches, in_batches, is_our_host, reads, roads, shares_of
+from tokenplan.asgi import application, batches, in_batches, is_our_host, locked_by, reads, roads, shares_of
 from tokenplan.web.wsgi_calls import environ_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -173,19 +173,24 @@ def test_our_hosts_are_those_that_django_allows(host: bytes, ours: bool) -> None
 
 def named(credential: str) -> list[tuple[object, int]]:
     scope = request("/api/v1/gateway/events", method="POST", headers={"authorization": credential})
-    return [*shares_of(environ_of(scope, b"{}"))]
+    environ = environ_of(scope, b"{}")
+    assert locked_by(environ) is None
+    return [*shares_of(environ)]
 
 
-def test_whoever_has_another_credential_takes_nobodys_turn() -> None:
-    assert named("Bearer a") == [(("Bearer a", "bulk"), 2)]
-    assert named("Bearer b") == [(("Bearer b", "bulk"), 2)]
+def test_whoever_has_no_credential_of_ours_takes_nobodys_turn() -> None:
+    assert named(f"Bearer {gateway_caller().credential}") == [("bulk", 4)]
+    assert named("Bearer a") == [("no gateway", 2)]
 
 
+@pytest.mark.parametrize("asked", ["is_of_a_gateway", "shares_of"])
 def test_what_a_request_is_about_is_unknown_while_the_database_is_away(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    def away(path: str, body: bytes) -> list[tuple[str, int]]:
+    def away(*asked: object) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr("quota.api.gateway.crowds.shares_of", away)
-    assert named("Bearer a") == [(("Bearer a", "unknown"), 2)]
+    credential = gateway_caller().credential
+    for name in (asked, "locked_by"):
+        monkeypatch.setattr(f"quota.api.gateway.crowds.{name}", away)
+    assert named(f"Bearer {credential}") == [("unknown", 2)]

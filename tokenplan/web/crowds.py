@@ -2,7 +2,8 @@
 
 A request that must wait for a lock takes a thread for as long. So where threads become few, each request
 says what it may have to wait for, such as a key, and of those that name the same thing few have a thread. The
-others wait for their turn without one, or are refused at once.
+others wait for their turn without one, or are refused at once. And of all that name what is locked just then,
+whatever it is, few have one: so many stuck things leave threads to others as one does.
 """
 
 from __future__ import annotations
@@ -19,12 +20,20 @@ from tokenplan.web.places import WAIT_SECONDS, Places, Run
 # How many wait for a turn at one thing, and for how long. As long as a call waits for a lock.
 MOST_WAITING = 64
 TURN_SECONDS = 3.0
+# The name of what names anything that stays locked, and its part of the threads.
+STUCK = object()
+OF_WHAT_IS_STUCK = 4
+# What is locked is asked about again after so long, before it is taken for stuck. What is much used is locked
+# at most times: it is not stuck where a request about it was answered so lately, and as soon.
+AGAIN_SECONDS = 0.01
+MOVES_SECONDS = 1.0
 
 
 @dataclass
 class _Line:
     turns: asyncio.Semaphore
     inside: int = 0
+    moved_at: float = float("-inf")
 
 
 class Crowds:
@@ -32,6 +41,7 @@ class Crowds:
 
     `shares_of` is asked about a request, in a thread, where a quarter of the threads are taken already: what
     it names, each with the part of the threads, one in so many, that requests of that name may take together.
+    `locked_by` is asked next, once it is the request's turn: which of these names is locked, if any is.
     """
 
     def __init__(
@@ -40,6 +50,7 @@ class Crowds:
         *,
         threads: int,
         shares_of: Callable[[dict[str, Any]], Sequence[tuple[Hashable, int]]],
+        locked_by: Callable[[dict[str, Any]], Hashable] = lambda environ: None,
         most_waiting: int = MOST_WAITING,
         turn_seconds: float = TURN_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
@@ -47,6 +58,7 @@ class Crowds:
         self.places = Places(threads, name="crowd", wait_seconds=wait_seconds)
         self._below = below
         self._shares_of = shares_of
+        self._locked_by = locked_by
         self._most_waiting = most_waiting
         self._turn_seconds = turn_seconds
         self._unasked = 0
@@ -75,7 +87,28 @@ class Crowds:
         async with AsyncExitStack() as turns:
             for name, of in shares:
                 await turns.enter_async_context(self._turn(name, at_once=self._part(of)))
-            yield await turns.enter_async_context(self.places.one())
+            if await self._is_stuck(environ):
+                await turns.enter_async_context(self._turn(STUCK, at_once=self._part(OF_WHAT_IS_STUCK)))
+            run = await turns.enter_async_context(self.places.one())
+            began_at = self._now()
+            yield run
+            if self._now() - began_at < MOVES_SECONDS:
+                for name, _ in shares:
+                    self._lines[name].moved_at = self._now()
+
+    async def _is_stuck(self, environ: dict[str, Any]) -> bool:
+        """Whether it names what stays locked. Without a thread in between."""
+        for pause in (AGAIN_SECONDS, 0):
+            async with self.places.one() as run:
+                name = await run(self._locked_by, environ)
+            line = self._lines.get(name)
+            if line is None or self._now() - line.moved_at < MOVES_SECONDS:
+                return False
+            await asyncio.sleep(pause)
+        return True
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     @asynccontextmanager
     async def _turn(self, name: Hashable, *, at_once: int) -> AsyncIterator[None]:

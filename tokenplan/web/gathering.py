@@ -20,12 +20,6 @@ from tokenplan.web.wsgi_calls import Answer
 
 logger = logging.getLogger(__name__)
 
-# The most requests in one batch.
-MOST = 128
-# The most that wait for a batch, and the most of those that ask about one thing, such as a key. Whoever comes
-# then is refused at once.
-MOST_WAITING = 2000
-MOST_OF_ONE = 128
 # The most of what was locked that is asked again in one batch.
 AGAIN = 32
 # How long a request waits for what another transaction has locked, and how often that is tried.
@@ -33,11 +27,29 @@ LOCKED_SECONDS = 3.0
 PAUSE_SECONDS = 0.004
 
 
+@dataclass(frozen=True)
+class Most:
+    """How many requests there may be in one batch; and waiting: for a batch, about one thing such as a key or
+    for one lock, and apart from those for what is locked. Whoever comes then, or is found locked, is refused
+    at once.
+    """
+
+    in_batch: int = 128
+    waiting: int = 2000
+    of_one: int = 128
+    locked: int = 1000
+
+
+ALL = Most()
+
+
 @dataclass
 class _Waiting:
     ask: Any
     future: asyncio.Future[Any]
     until: float
+    # What it was found to wait for.
+    locked_by: Hashable = None
 
 
 class Gathering:
@@ -52,18 +64,20 @@ class Gathering:
         thread: ThreadPoolExecutor,
         locked: object = None,
         about: Callable[[Any], Hashable] = id,
-        most: int = MOST,
-        most_waiting: int = MOST_WAITING,
-        most_of_one: int = MOST_OF_ONE,
+        locks_of: Callable[[list[Any]], Sequence[Hashable]] | None = None,
+        most: Most = ALL,
         locked_seconds: float = LOCKED_SECONDS,
     ) -> None:
+        """`about`: what an ask says that it is about. `locks_of`: what asks that are locked wait for, where
+        only the database knows that; it is asked in the thread.
+        """
         self._work = work
         self._locked = locked
         self._most = most
-        self._most_waiting = most_waiting
         self._about = about
-        self._most_of_one = most_of_one
         self._of_one: Counter[Hashable] = Counter()
+        self._locks_of = locks_of or (lambda asks: [about(ask) for ask in asks])
+        self._locked_of: Counter[Hashable] = Counter()
         self._locked_seconds = locked_seconds
         self._thread = thread
         self._waiting: list[_Waiting] = []
@@ -72,11 +86,11 @@ class Gathering:
 
     async def answer(self, ask: object) -> Any:
         """What the batch answers; None where it failed. Raises TooBusy where too many wait, of all or of
-        those that ask about the same thing, and where what is locked stays locked for too long.
+        those that ask about the same thing or wait for the same lock, and where what is locked stays locked
+        for too long.
         """
         one = self._about(ask)
-        waiting_of_all = len(self._waiting) + len(self._again)
-        if waiting_of_all >= self._most_waiting or self._of_one[one] >= self._most_of_one:
+        if len(self._waiting) >= self._most.waiting or self._of_one[one] >= self._most.of_one:
             raise TooBusy
         loop = asyncio.get_running_loop()
         waiting = _Waiting(ask, loop.create_future(), loop.time() + self._locked_seconds)
@@ -87,9 +101,9 @@ class Gathering:
         try:
             return await waiting.future
         finally:
-            self._of_one[one] -= 1
-            if not self._of_one[one]:
-                del self._of_one[one]
+            _take_from(self._of_one, one)
+            if waiting.locked_by is not None:
+                _take_from(self._locked_of, waiting.locked_by)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -98,27 +112,53 @@ class Gathering:
                 await asyncio.sleep(PAUSE_SECONDS)
             # Whatever is locked, most of a batch is for what has come since.
             again, self._again = self._again[:AGAIN], self._again[AGAIN:]
-            new = self._most - len(again)
+            new = self._most.in_batch - len(again)
             batch, self._waiting = self._waiting[:new] + again, self._waiting[new:]
             try:
-                answers = await loop.run_in_executor(self._thread, self._work, [one.ask for one in batch])
-                pairs = [*zip(batch, answers, strict=True)]
+                answers, locks = await loop.run_in_executor(self._thread, self._worked, batch)
+                answered = [*zip(batch, answers, locks, strict=True)]
             except Exception:
                 logger.warning("A batch of %s requests failed; each goes alone", len(batch), exc_info=True)
-                pairs = [(one, None) for one in batch]
-            for one, answer in pairs:
-                self._give(one, answer, loop.time())
+                answered = [(one, None, None) for one in batch]
+            for one, answer, lock in answered:
+                self._give(one, answer, lock, loop.time())
         self._task = None
 
-    def _give(self, one: _Waiting, answer: object, now: float) -> None:
+    def _worked(self, batch: Sequence[_Waiting]) -> tuple[Sequence[Any], list[Hashable]]:
+        """In the thread: the answers, and of each that is found locked for the first time what locks it."""
+        answers = self._work([one.ask for one in batch])
+        locks: list[Hashable] = [one.locked_by for one in batch]
+        if self._locked is None:
+            return answers, locks
+        found = [n for n, answer in enumerate(answers) if answer is self._locked and locks[n] is None]
+        for number, lock in zip(found, self._locks_of([batch[n].ask for n in found]), strict=True):
+            locks[number] = lock
+        return answers, locks
+
+    def _give(self, one: _Waiting, answer: object, lock: Hashable, now: float) -> None:
         if one.future.done():
             return  # the client has gone
         if answer is not self._locked or self._locked is None:
             one.future.set_result(answer)
-        elif now < one.until:
-            self._again.append(one)
-        else:
+        elif now >= one.until or not self._may_wait(one, lock):
             one.future.set_exception(TooBusy())
+        else:
+            self._again.append(one)
+
+    def _may_wait(self, one: _Waiting, lock: Hashable) -> bool:
+        """Whether it may wait for what has locked it. Who has been let wait may go on."""
+        if one.locked_by is None:
+            if self._locked_of.total() >= self._most.locked or self._locked_of[lock] >= self._most.of_one:
+                return False
+            one.locked_by = lock
+            self._locked_of[lock] += 1
+        return True
+
+
+def _take_from(counter: Counter[Hashable], name: Hashable) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,13 @@ from typing import Any, cast
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from quota.api.authentication import GatewayAuthentication
+from quota.api.authentication import GatewayAuthentication, credential_refused
 from quota.errors import InvalidUsage
+from quota.hot_path.credentials import CredentialEnded
 from quota.models import Gateway, QuarantinedRow
 from quota.services.quarantine import RejectedRow, keep_rejected
 from tokenplan.kit.api import JSONAlone
@@ -41,10 +44,18 @@ class GatewayView(APIView):
     def gateway(self) -> Gateway:
         return cast(Gateway, self.request.auth)
 
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [GatewayAuthentication(self.at)]
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # What is kept or relayed reaches programs that parse it, whatever language is asked for.
         with translation.override(None):
             return super().dispatch(request, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, CredentialEnded):
+            exc = credential_refused()
+        return super().handle_exception(exc)
 
     def keep(self, kind: QuarantinedRow.Kind, rows: Sequence[RejectedRow], at: datetime) -> None:
         """Quarantine what was rejected. Where that cannot be, nothing is answered of it: the gateway reports

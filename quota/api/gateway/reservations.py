@@ -172,5 +172,5 @@ class Extend(GatewayView):
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
         extension = bodies.extension(request.data)
         with usage_at("/estimate"):
-            row = extend(reservation_id=reservation, extension=extension, at=self.at)
+            row = extend(reservation_id=reservation, extension=extension, gateway=self.gateway, at=self.at)
         return JsonResponse(reservations_json([row], timezone.now())[0])

@@ -134,5 +134,5 @@ class Release(GatewayView):
     )
     def post(self, request: Request, reservation: UUID) -> HttpResponse:
         bodies.nothing(request.data)
-        row = release(reservation_id=reservation, at=self.at)
+        row = release(reservation_id=reservation, gateway=self.gateway, at=self.at)
         return JsonResponse({"reservation": str(row.pk), "state": row.state})

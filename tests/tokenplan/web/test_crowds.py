@@ -15,7 +15,7 @@ from tests.helpers.asgi import application, asked, request
 from tests.helpers.event_loop import run
 from tokenplan.kit.problems import TooBusy
 from tokenplan.web.application import Application
-from tokenplan.web.crowds import Crowds
+from tokenplan.web.crowds import STUCK, Crowds
 
 BELOW = "/gateway/"
 
@@ -42,6 +42,12 @@ def named(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:
     """Keys and their Team, as in `/gateway/TEAM/KEY`."""
     _, _, team, key = environ["PATH_INFO"].split("/")
     return [(key, 4), (team, 2)]
+
+
+def locked(environ: dict[str, Any]) -> Hashable:
+    """The key, if it is called so."""
+    key: str = environ["PATH_INFO"].rpartition("/")[2]
+    return key if key.startswith("stuck") else None
 
 
 def served(
@@ -146,6 +152,77 @@ def test_many_keys_of_one_team_leave_threads_to_other_teams() -> None:
         work.go_on.set()
         await asyncio.gather(*stuck)
         assert statuses(stuck) == {200: 40}
+
+    run(crowd())
+
+
+@pytest.mark.parametrize("stuck", [1, 2, 3, 6])
+def test_however_many_keys_are_stuck_there_are_threads_for_strangers(stuck: int) -> None:
+    work = Held()
+    made = served(work, locked_by=locked, turn_seconds=60)
+
+    async def crowd() -> None:
+        waits = [one for key in range(stuck) for one in asking(made, f"/gateway/team{key}/stuck{key}", 40)]
+        # Two that came first were not asked what they are about. Of all others two have a thread.
+        await until(lambda: work.under_way.total() == 4)
+        strangers = [task for n in range(5) for task in asking(made, f"/gateway/other{n}/free", 1)]
+        assert [status for status, *_ in await asyncio.gather(*strangers)] == [200] * 5
+        assert not statuses(waits)
+        work.go_on.set()
+        await asyncio.gather(*waits)
+        assert statuses(waits) == {200: 40 * stuck}
+
+    run(crowd())
+
+
+def test_control_where_nobody_asks_what_is_locked_three_stuck_keys_take_all_threads() -> None:
+    work = Held()
+    made = served(work)
+
+    async def crowd() -> None:
+        waits = [one for key in range(3) for one in asking(made, f"/gateway/team{key}/stuck{key}", 40)]
+        await until(lambda: work.under_way.total() == 8)
+        stranger = asking(made, "/gateway/other/free", 1)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not stranger[0].done()
+        work.go_on.set()
+        await asyncio.gather(*waits, *stranger)
+
+    run(crowd())
+
+
+def test_of_what_is_stuck_few_wait_for_a_thread_and_the_rest_are_refused_at_once() -> None:
+    work = Held()
+    made = served(work, locked_by=locked, turn_seconds=60, most_waiting=3)
+
+    async def crowd() -> None:
+        waits = [one for key in range(6) for one in asking(made, f"/gateway/team{key}/stuck{key}", 40)]
+        # Two unasked, two with a thread, three that wait for one. And of each key there are five at most.
+        await until(lambda: statuses(waits)[503] >= 6 * 40 - 2 - 6 * 5)
+        await until(lambda: work.under_way.total() == 4)
+        assert {task.result()[1]["retry-after"] for task in waits if task.done()} == {"1"}
+        work.go_on.set()
+        await asyncio.gather(*waits)
+        assert statuses(waits).keys() == {200, 503}
+
+    run(crowd())
+
+
+def test_what_is_much_used_is_locked_at_most_times_and_not_stuck() -> None:
+    """Once a request of it is answered soon, it is taken for what moves."""
+    crowds = Crowds(BELOW, threads=8, shares_of=named, locked_by=locked)
+
+    async def crowd() -> None:
+        environ = {"PATH_INFO": f"{BELOW}acme/stuck"}
+        unasked = {"PATH_INFO": f"{BELOW}x/x"}
+        async with crowds.one(unasked), crowds.one(unasked), crowds.one(environ):
+            assert crowds._lines[STUCK].inside == 1
+            async with crowds.one(environ):
+                assert crowds._lines[STUCK].inside == 2
+            async with crowds.one(environ):
+                assert crowds._lines[STUCK].inside == 1
+        assert not crowds._lines
 
     run(crowd())
 

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.asgi import application, asked, request
 from tests.helpers.event_loop import run
 from tokenplan.kit.problems import TooBusy
-from tokenplan.web.gathering import Gathering, Road
+from tokenplan.web.gathering import Gathering, Most, Road
 from tokenplan.web.places import Places
 
 LOCKED = object()
@@ -36,7 +36,7 @@ class Counter:
 
 def test_what_comes_while_a_batch_is_worked_is_the_next_batch() -> None:
     work = Counter()
-    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most=3)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most=Most(in_batch=3))
 
     async def crowd() -> list[Any]:
         first = asyncio.create_task(gathering.answer(0))
@@ -101,7 +101,7 @@ def test_what_stays_locked_is_unavailable_and_keeps_nobody_else_waiting() -> Non
 
 def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
     work = Counter()
-    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most_waiting=2)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), most=Most(waiting=2))
 
     async def crowd() -> list[Any]:
         first = asyncio.create_task(gathering.answer(0))
@@ -119,7 +119,7 @@ def test_when_too_many_wait_the_next_is_refused_at_once() -> None:
 
 def test_a_crowd_about_one_thing_is_refused_at_once_and_others_are_not() -> None:
     work = Counter()
-    gathering = Gathering(work, thread=ThreadPoolExecutor(1), about=lambda ask: ask % 2, most_of_one=2)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), about=lambda ask: ask % 2, most=Most(of_one=2))
 
     async def crowd() -> list[Any]:
         waiting = [asyncio.create_task(gathering.answer(number)) for number in (1, 3)]
@@ -145,7 +145,7 @@ def test_what_is_locked_takes_a_part_of_a_batch_and_leaves_the_rest_to_what_is_n
         batches.append(asks)
         return [ask if free or ask == "new" else LOCKED for ask in asks]
 
-    gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, most=50)
+    gathering = Gathering(work, thread=ThreadPoolExecutor(1), locked=LOCKED, most=Most(in_batch=50))
 
     async def crowd() -> None:
         locked = [asyncio.create_task(gathering.answer("locked")) for _ in range(100)]
@@ -159,6 +159,90 @@ def test_what_is_locked_takes_a_part_of_a_batch_and_leaves_the_rest_to_what_is_n
     assert max(map(len, batches)) <= 50
     (with_new,) = [batch for batch in batches if "new" in batch]
     assert (len(with_new), with_new[0]) == (33, "new")
+
+
+def refused_at_once(tasks: Sequence[asyncio.Task[Any]]) -> int:
+    return sum(task.done() and isinstance(task.exception(), TooBusy) for task in tasks)
+
+
+async def flooded(gathering: Gathering, many: int, refused: int, free: list[bool]) -> list[str]:
+    """Many ask, each about a thing of its own, and what all of them are about stays locked until so many are
+    refused. Then a stranger asks. What the stranger and the others are answered.
+    """
+    flood = [asyncio.create_task(gathering.answer(("stuck", number))) for number in range(many)]
+    async with asyncio.timeout(20):
+        while refused_at_once(flood) < refused:
+            await asyncio.sleep(0)
+    strangers = [await gathering.answer(("other", number)) for number in range(20)]
+    assert refused_at_once(flood) == refused
+    assert not any(task.done() and not task.exception() for task in flood)
+    free.append(True)
+    rest = await asyncio.gather(*flood, return_exceptions=True)
+    return [*strangers, *(answer for answer in rest if isinstance(answer, str))]
+
+
+def locking(free: list[bool], **more: Any) -> Gathering:
+    def work(asks: list[Any]) -> Sequence[Any]:
+        return [name if free or name == "other" else LOCKED for name, _ in asks]
+
+    thread = ThreadPoolExecutor(1)
+    return Gathering(work, thread=thread, locked=LOCKED, about=lambda ask: ask[1], locked_seconds=60, **more)
+
+
+def test_who_asks_about_a_thing_of_their_own_is_bounded_by_what_locks_it() -> None:
+    free: list[bool] = []
+    gathering = locking(free, locks_of=lambda asks: [name for name, _ in asks], most=Most(of_one=16))
+    assert run(flooded(gathering, 2600, 2600 - 16, free)) == ["other"] * 20 + ["stuck"] * 16
+    assert not gathering._locked_of
+
+
+def test_what_is_locked_is_bounded_in_all_apart_from_what_is_new() -> None:
+    free: list[bool] = []
+    gathering = locking(free, most=Most(waiting=500, locked=40))
+    # 500 are taken, and 40 of them may wait; all later ones find no room even to be asked.
+    assert run(flooded(gathering, 900, 900 - 40, free)) == ["other"] * 20 + ["stuck"] * 40
+    assert not gathering._locked_of
+
+
+def test_what_locks_an_ask_is_found_out_once() -> None:
+    named: list[list[Any]] = []
+    answers: Iterator[list[object]] = iter([[LOCKED, "b"], [LOCKED], [LOCKED], ["a"]])
+
+    def locks_of(asks: list[Any]) -> list[Any]:
+        named.append(asks)
+        return asks
+
+    gathering = Gathering(
+        lambda asks: next(answers), thread=ThreadPoolExecutor(1), locked=LOCKED, locks_of=locks_of
+    )
+
+    async def both() -> Any:
+        return await asyncio.gather(gathering.answer(1), gathering.answer(2))
+
+    assert [*run(both())] == ["a", "b"]
+    assert [asks for asks in named if asks] == [[1]]
+
+
+def test_whoever_leaves_while_what_they_ask_about_is_locked_leaves_room_for_others() -> None:
+    free: list[bool] = []
+    gathering = locking(free, locks_of=lambda asks: ["lock"] * len(asks), most=Most(of_one=1))
+
+    async def one_leaves() -> Any:
+        leaving = asyncio.create_task(gathering.answer(("stuck", 1)))
+        while not gathering._locked_of:
+            await asyncio.sleep(0)
+        with pytest.raises(TooBusy):
+            await gathering.answer(("stuck", 2))
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        staying = asyncio.create_task(gathering.answer(("stuck", 3)))
+        while not gathering._locked_of:
+            await asyncio.sleep(0)
+        free.append(True)
+        return await staying
+
+    assert run(one_leaves()) == "stuck"
+    assert not gathering._locked_of
 
 
 def test_a_client_who_leaves_takes_no_answer_from_others() -> None:

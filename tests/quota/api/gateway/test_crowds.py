@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from django.test.utils import CaptureQueriesContext
 
-from quota.api.gateway.crowds import shares_of
+from quota.api.gateway.crowds import is_of_a_gateway, locked_by, seats_of, shares_of
+from quota.hot_path.draws import Report
+from quota.hot_path.gathered_draws import SettleAsk
+from quota.models import Reservation
 from teams.services.keys import reveal_key
 from tests.helpers.api_client import make_office
 from tests.helpers.factories import make_api_key
@@ -41,23 +45,28 @@ def test_a_call_of_an_api_key_names_that() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "name"),
+    ("path", "body"),
     [
-        ("settlements", b"{}", "bulk"),
-        ("events", b"", "bulk"),
-        ("rate-card", b"", "bulk"),
-        ("reservations", b"", "bulk"),
-        ("authorize", b"", "unknown"),
-        ("authorize", b"[1]", "unknown"),
-        ("authorize", b"\xff", "unknown"),
-        ("authorize", b'{"key": 7}', "unknown"),
-        ("authorize", b'{"key": "sk-cp-short"}', "unknown"),
-        ("reservations/0199a0de-7c1e-7d2b-9a55-3f0c8a6f1e24/settle", b"{}", "unknown"),
-        (f"reservations/{'-' * 36}/settle", b"{}", "unknown"),
+        ("rate-card", b""),
+        ("reservations", b""),
+        ("authorize", b""),
+        ("authorize", b"[1]"),
+        ("authorize", b"\xff"),
+        ("authorize", b'{"key": 7}'),
+        ("authorize", b'{"key": "sk-cp-short"}'),
+        ("reservations/0199a0de-7c1e-7d2b-9a55-3f0c8a6f1e24/settle", b"{}"),
+        (f"reservations/{'-' * 36}/settle", b"{}"),
     ],
 )
-def test_any_other_request_names_its_kind(path: str, body: bytes, name: str) -> None:
-    assert shares_of(f"/api/v1/gateway/{path}", body) == [(name, 2)]
+def test_any_other_request_is_about_nothing_that_is_known(path: str, body: bytes) -> None:
+    assert shares_of(f"/api/v1/gateway/{path}", body) == [("unknown", 2)]
+    assert locked_by(f"/api/v1/gateway/{path}", body) is None
+
+
+@pytest.mark.parametrize("path", ["settlements", "events"])
+def test_bulk_reports_have_a_name_in_common_and_no_more_threads_than_one_key(path: str) -> None:
+    assert shares_of(f"/api/v1/gateway/{path}", b"{}") == [("bulk", 4)]
+    assert locked_by(f"/api/v1/gateway/{path}", b"{}") is None
 
 
 def test_a_key_that_is_nobodys_is_unknown(
@@ -68,3 +77,25 @@ def test_a_key_that_is_nobodys_is_unknown(
     office.scene.owner.keys.update(key_id="x" * 12)
     with django_assert_num_queries(1):
         assert shares_of(AUTHORIZE, asking(text)) == [("unknown", 2)]
+
+
+def test_who_has_a_credential_that_works_is_of_a_gateway() -> None:
+    credential = make_office().gateway.credential or ""
+    headers = [
+        f"Bearer {credential}",
+        f"bearer  {credential} ",
+        f"Basic {credential}",
+        f"Bearer {credential}x",
+        "",
+    ]
+    assert [is_of_a_gateway(header) for header in headers] == [True, True, False, False, False]
+
+
+def test_of_each_report_the_seat_is_found_and_of_one_of_no_hold_its_own_id() -> None:
+    office = make_office()
+    held = UUID(office.ask().body["reservation"])
+    other, report = UUID(int=7), Report(usage={})
+    asks = [SettleAsk("", id, report) for id in (held, other, held)]
+    seat = Reservation.objects.get(pk=held).seat_id
+    assert seats_of(asks) == [seat, other, seat]
+    assert seats_of([]) == []
