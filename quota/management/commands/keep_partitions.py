@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from quota.services.partitions import keep_partitions
+from tokenplan.kit import clock
 
 
 class Command(BaseCommand):
     help = "Makes the months of calls that are to come, and drops those older than RETENTION_MONTHS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        kept = keep_partitions(at=timezone.now())
+        kept = keep_partitions(at=clock.database_now())
         for did, names in (("Made", kept.made), ("Dropped", kept.dropped)):
             for name in names:
                 self.stdout.write(f"{did} {name}.")
