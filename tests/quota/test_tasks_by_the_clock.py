@@ -49,6 +49,14 @@ def test_a_worker_ahead_releases_no_hold_that_has_not_ended() -> None:
 
 
 @pytest.mark.usefixtures("twenty_minutes_ahead")
+def test_control_by_the_workers_own_clock_it_would_be_released() -> None:
+    scene = make_scene(at=database_clock() - DAY)
+    young = scene.desk.ask(1, at=database_clock())
+    assert reservations.expire_reservations(at=timezone.now()) == 1
+    assert Reservation.objects.get(pk=young.reservation_id).state == "released"
+
+
+@pytest.mark.usefixtures("twenty_minutes_ahead")
 def test_a_worker_ahead_charges_nothing_before_its_end() -> None:
     scene = make_scene(at=database_clock() - DAY)
     charging(scene)

@@ -105,6 +105,20 @@ def test_the_statement_that_decides_a_call_is_ended_by_the_roles_limit_and_not_b
     assert LIMITS_OF_ROLE["statement_timeout"] == STATEMENT_TIMEOUT_MS == 30_000
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_for_a_lock_is_timed_by_what_the_statement_itself_has_set() -> None:
+    """Other than a statement, it is timed when it begins to wait."""
+    sets_and_waits = """DO $$ BEGIN
+        PERFORM set_config('lock_timeout', '50ms', true);
+        LOCK TABLE teams_team IN EXCLUSIVE MODE;
+    END $$"""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE teams_team IN EXCLUSIVE MODE")
+        with connected() as fresh, pytest.raises(LockNotAvailable):
+            fresh.execute("SET lock_timeout = 0; SET statement_timeout = '10s'")
+            fresh.execute(sets_and_waits)
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_plain_write_waits_for_a_lock_as_long_as_a_service_does() -> None:
