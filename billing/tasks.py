@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from django.utils import timezone
+from functools import partial
 
 from billing.errors import PaymentsUnavailable
 from billing.services.notifications import notify_operators
@@ -14,7 +13,9 @@ from billing.sync import inbox
 from billing.sync import reconcile as reconciliation
 from billing.sync.customers import renew_contacts
 from billing.workflows import campaigns, changes, checkouts, former_payers, refunds, top_ups
-from teams.tasks import deliver_mail, job
+from teams.tasks import TURN_SECONDS, deliver_mail, each_of, job
+from tokenplan.kit import clock
+from tokenplan.kit.clock import Turn
 from tokenplan.kit.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ logger = logging.getLogger(__name__)
 @job("billing.work_inbox")
 def work_inbox() -> int:
     """Works the events that wait, one batch after the other; also enqueued by the webhook."""
-    done = 0
+    done, turn = 0, Turn(TURN_SECONDS)
     with _until_stripe_is_away():
-        while batch := inbox.work_inbox(at=timezone.now()):
+        while not turn.is_over() and (batch := inbox.work_inbox(at=clock.database_now())):
             done += batch
     return done
 
@@ -35,17 +36,17 @@ def top_up() -> int:
     """Buys Credits for Teams that are below their threshold."""
     paid = 0
     with _until_stripe_is_away():
-        paid += top_ups.top_up_all(at=timezone.now())
+        paid += top_ups.top_up_all(at=clock.database_now())
     return paid
 
 
 @job("billing.finish")
 def finish() -> int:
     """Finishes what was interrupted between our rows and Stripe."""
-    at = timezone.now()
+    at = clock.database_now()
     done = 0
     with _until_stripe_is_away():
-        for sweep in (
+        sweeps = (
             changes.settle_open_changes,
             changes.keep_plans,
             refunds.send_open_refunds,
@@ -55,8 +56,8 @@ def finish() -> int:
             checkouts.expire_old_checkouts,
             campaigns.finish_campaigns,
             renew_contacts,
-        ):
-            done += sweep(at=at)
+        )
+        done += each_of(*(partial(sweep, at=at) for sweep in sweeps), ends_at=(PaymentsUnavailable,))
     return done
 
 
@@ -76,7 +77,7 @@ def _until_stripe_is_away() -> Iterator[None]:
 @job("billing.reconcile")
 def reconcile() -> int:
     """Nightly: compares everything with Stripe. What cannot be repaired is logged as an error and mailed."""
-    now = timezone.now()
+    now = clock.database_now()
     report = reconciliation.reconcile(at=now)
     for line in report.repaired:
         logger.warning("Repaired: %s", line)

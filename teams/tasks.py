@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from teams.models import JobRun
 from teams.services import jobs, mail
+from tokenplan.kit import clock
+from tokenplan.kit.clock import Turn
 
 if TYPE_CHECKING:
     from celery import Task
@@ -51,7 +53,29 @@ def _record_failure(run: JobRun, error: Exception) -> None:
         logger.warning("Not recorded that %s failed: %s", run.job, unrecorded)
 
 
+def each_of(*steps: Callable[[], int], ends_at: tuple[type[Exception], ...] = ()) -> int:
+    """Does all of the steps, whatever becomes of those before them, and returns the sum of what they return.
+    The first error is raised when all are done; one of `ends_at` at once.
+    """
+    done, first = 0, None
+    for step in steps:
+        try:
+            done += step()
+        except ends_at:
+            raise
+        except Exception as error:
+            logger.exception("Of several steps one has failed, and the others are done all the same")
+            first = first or error
+    if first is not None:
+        raise first
+    return done
+
+
+# How long a sweep begins with more; other tasks have their turn then. Its last part may take as long again.
+TURN_SECONDS = 240
+
+
 @job("teams.deliver_mail")
 def deliver_mail() -> int:
     """Sends the mails that are due; also enqueued by whoever queued one."""
-    return mail.deliver_due(at=timezone.now())
+    return mail.deliver_due(at=clock.database_now(), turn=Turn(TURN_SECONDS))

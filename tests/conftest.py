@@ -33,6 +33,7 @@ from tests.helpers.databases import (
 )
 from tests.helpers.failures_at_once import FailuresAtOnce
 from tests.helpers.one_browser import OneBrowser, close_window
+from tokenplan.kit import clock
 from tokenplan.runtime.embedded import embedded_servers, servers_in_use
 
 _servers = contextlib.ExitStack()
@@ -119,12 +120,20 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def gateways_travel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a test travels in time, what gateways ask is decided then: the database's clock does not."""
+    """Where a test travels in time, what gateways ask and what sweeps do is decided then: the database's
+    clock does not travel.
+    """
 
     def moment(view: GatewayView) -> datetime | None:
         return timezone.now() if time_machine.escape_hatch.is_travelling() else None
 
     monkeypatch.setattr(GatewayView, "at", property(moment))
+    of_the_database = clock.database_now
+
+    def now() -> datetime:
+        return timezone.now() if time_machine.escape_hatch.is_travelling() else of_the_database()
+
+    monkeypatch.setattr(clock, "database_now", now)
 
 
 @pytest.fixture

@@ -143,7 +143,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_TIME_LIMIT = 600
 CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -155,6 +154,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     for name, seconds in {
         "teams.deliver_mail": 30,
         "quota.send_notices": 60,
+        "quota.watch_reconcile": 60,
         "quota.expire_reservations": 60,
         "quota.expire_lots": 60,
         "quota.close_windows": 300,

@@ -19,6 +19,7 @@ from tokenplan.kit.admin import ReadOnlyAdmin
 JOBS = {
     "teams.deliver_mail": _("Send the mails that are due"),
     "quota.send_notices": _("Notices of windows, Credits and missing prices"),
+    "quota.watch_reconcile": _("Say when the check is not done"),
     "quota.expire_reservations": _("Mark or charge holds that lapsed"),
     "quota.expire_lots": _("Write expired lots into the ledger"),
     "quota.close_windows": _("Write ended windows into history"),
@@ -37,7 +38,9 @@ STATES = {
     State.NEVER: _("never ran: does a worker read its queue, and does beat run?"),
     State.AWAITED: _("has not run yet"),
     State.RUNNING: _("under way"),
-    State.CUT_SHORT: _("cut short: its process was killed, the next run takes the rest up"),
+    State.WITHOUT_END: _(
+        "no end for ten minutes: its process was killed, or it still works; the next run takes the rest up"
+    ),
     State.FAILED: _("failed: what it left waits for the next run"),
     State.LATE: _("late: does a worker read its queue, and does beat run?"),
     State.FINE: _("fine"),
@@ -55,7 +58,7 @@ class Shown:
 
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin[JobRun]):
-    """Runs: of each job the last that went well, and those that failed or were cut short in 30 days."""
+    """Runs: of each job the last that went well, and those that failed or have no end, of 30 days."""
 
     change_list_template = "admin/support/jobs.html"
     list_display = ("job", "began_at", "ended_at", "result", "error")

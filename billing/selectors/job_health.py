@@ -17,13 +17,16 @@ from teams.models import JobRun
 
 # Nothing is late before that: a worker may be at something else.
 GRACE = timedelta(minutes=5)
+# A sweep begins with nothing more after four minutes, and what it has begun the database ends after five
+# (`teams.tasks.TURN_SECONDS`, `tokenplan.kit.transactions`). Nothing ends a thread that hangs all the same.
+LONGEST = timedelta(minutes=10)
 
 
 class State(StrEnum):
     NEVER = "never"
     AWAITED = "awaited"
     RUNNING = "running"
-    CUT_SHORT = "cut_short"
+    WITHOUT_END = "without_end"
     FAILED = "failed"
     LATE = "late"
     FINE = "fine"
@@ -32,7 +35,7 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class JobHealth:
     """`last` is the run that began last, `failure` the last one that failed; `failures` are those of 30 days
-    that failed or were cut short. A job that has not run yet is awaited until it is overdue.
+    that failed or have no end. A job that has not run yet is awaited until it is overdue.
     """
 
     job: str
@@ -48,17 +51,16 @@ class JobHealth:
 
     @property
     def took(self) -> timedelta | None:
-        """How long the last run took; None while it is under way, or was cut short."""
+        """How long the last run took; None while it is under way, or has no end."""
         return self.last.ended_at - self.last.began_at if self.last and self.last.ended_at else None
 
 
 def job_health(at: datetime) -> list[JobHealth]:
     """Of every job on the schedule, in its order."""
-    longest = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
     newest = JobRun.objects.order_by("job", "-began_at", "-pk").distinct("job")
     last = {run.job: run for run in newest}
     failed = {run.job: run for run in newest.exclude(error="")}
-    over = Q(ended_at=None, began_at__lt=at - longest) | ~Q(error="")
+    over = Q(ended_at=None, began_at__lt=at - LONGEST) | ~Q(error="")
     counts = dict(JobRun.objects.filter(over).order_by().values_list("job").annotate(number=Count("pk")))
     since = min(_migrated_at(), at)
     return [
@@ -104,8 +106,7 @@ def _due(schedule: object, began_at: datetime) -> datetime:
 
 def _state(run: JobRun, due_at: datetime, at: datetime) -> State:
     if run.ended_at is None:
-        longest = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT)
-        return State.CUT_SHORT if run.began_at < at - longest else State.RUNNING
+        return State.WITHOUT_END if run.began_at < at - LONGEST else State.RUNNING
     if run.error:
         return State.FAILED
     return State.LATE if due_at < at - GRACE else State.FINE

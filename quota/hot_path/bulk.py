@@ -185,7 +185,7 @@ def _alone(record: Callable[[Row], Made], row: Row, waits: _Waits) -> RowResult:
 
     def record_if_free(row: Row) -> Made:
         if not is_free(row, credits=True):
-            raise InTheWay("Another transaction has locked what a row needs")
+            raise InTheWay  # nobody reads its words
         return record(row)
 
     try:

@@ -30,6 +30,7 @@ from teams.models import Membership, Team, User
 from teams.services import mail
 from teams.services.audit import because, record
 from teams.services.locks import lock_membership
+from tokenplan.kit import clock
 from tokenplan.kit.errors import InvalidValue
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
@@ -127,13 +128,15 @@ def freeze_lot(
 
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
-def expire_lots(*, at: datetime) -> int:
-    """Write the expiry of lots into the ledger. Returns how many lots.
+def expire_lots(*, at: datetime | None = None) -> int:
+    """Write the expiry of lots into the ledger; None: of those that are over by the database's clock. Returns
+    how many lots.
 
     An expired lot counts nowhere from its moment on; this only closes the books. It waits one reservation
     lifetime, and for every open hold of Credits or API balance that is older than the expiry: they may still
     draw on the lot.
     """
+    at = at or clock.database_now()
     over = at - timedelta(seconds=settings.RESERVATION_LIFETIME_SECONDS)
     older = Reservation.objects.filter(
         team=OuterRef("team"),

@@ -28,6 +28,7 @@ from quota.windows import FOREVER, Policy, QuotaWindow
 from teams.models import Mail, Membership, SeatHolding
 from teams.permissions import Right, may
 from teams.services.mail import queue
+from tokenplan.kit.clock import WITHOUT_END, Turn
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 JOB = "notices"
@@ -35,7 +36,7 @@ OF_WINDOW = "quota:"
 EVENTS_PER_TRANSACTION = 20_000
 
 
-def send_notices(*, at: datetime) -> int:
+def send_notices(*, at: datetime, turn: Turn = WITHOUT_END) -> int:
     """Queue the notices that are due at `at`. Returns how many mails.
 
     To a seat's holder, at the thresholds of their own: once for each `fixed` or `first_use` window; for a
@@ -45,21 +46,28 @@ def send_notices(*, at: datetime) -> int:
     is one transaction.
 
     It looks at seats that were used since the last run and are crowded, and at crowded ones that have another
-    holder or plan, or of which a mail becomes due by the clock.
+    holder or plan, or of which a mail becomes due by the clock. What is left when the turn is over is for the
+    next run.
     """
-    _watch(find_news(job=JOB), at)
+    _watch(find_news(job=JOB), at, turn)
     _take_back_of_windows(at)
-    sent = sum(_notify_holder(held, at) for held in seats_due(at, min(THRESHOLDS)))
+    sent = 0
+    for held in seats_due(at, min(THRESHOLDS)):
+        if turn.is_over():
+            return sent
+        sent += _notify_holder(held, at)
     have_run(job=JOB, at=at)
     pools = list(low_pools(at))
     _take_back_of_pools(pools)
     return sent + sum(_notify_managers(pool, at) for pool in pools)
 
 
-def _watch(news: News, at: datetime) -> None:
+def _watch(news: News, at: datetime, turn: Turn) -> None:
     """Note which seats may have become crowded by what is new, and forget those that no longer are."""
     after: UUID | None = news.usage_after
     while after is not None:
+        if turn.is_over():
+            return
         last, count = _watch_some(after, news, at)
         after = last if count == EVENTS_PER_TRANSACTION else None
     with one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS):

@@ -58,7 +58,8 @@ class Progress(Enum):
     ENDED = "the run has ended"
 
 
-@one_transaction()
+# A whole run notes all that sums are kept of, which it reads from tables of everything.
+@one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
 def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
     """The run that is open, or a new one, of all that is new since the last run; `everything`, and the first
     run, of all there is. A whole run takes the place of an open one that is not.

@@ -26,6 +26,7 @@ from quota.models import KeptCalls, TagRollup, UsageRollup, UsageWatermark
 from quota.models.rollups import KEY
 from quota.selectors.recent import is_over
 from quota.selectors.usage_series import SUMMED
+from tokenplan.kit.clock import WITHOUT_END, Turn
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 EVENTS_PER_TRANSACTION = 20_000
@@ -38,18 +39,18 @@ class SumsAreAllThereIs(Exception):
     """Old calls have been dropped, and these sums are what is left of them."""
 
 
-def roll_up() -> int:
+def roll_up(*, turn: Turn = WITHOUT_END) -> int:
     """Roll up what has been recorded since, up to some seconds ago. Returns how many events that was.
 
-    Each slice of events is one transaction, so a run that is cut short has kept what it did, and no event is
-    counted twice. While another run is at it, this one does nothing. Where the database does not note
-    stragglers, since it has no triggers, nothing is rolled up: sums are right without.
+    Each slice of events is one transaction, so a run that is cut short, or whose turn is over, has kept what
+    it did, and no event is counted twice. While another run is at it, this one does nothing. Where the
+    database does not note stragglers, since it has no triggers, nothing is rolled up: sums are right without.
     """
     UsageWatermark.objects.get_or_create(pk=1, defaults={"rolled_up_to": NO_ID})
     # As far as the last run has found, then as far as this one finds; that waits for what is under way now.
-    rolled = _roll_up_to_next()
+    rolled = _roll_up_to_next(turn)
     _find_next()
-    return rolled + _roll_up_to_next()
+    return rolled + _roll_up_to_next(turn)
 
 
 @one_transaction(statement_timeout_ms=SWEEP_STATEMENT_TIMEOUT_MS)
@@ -68,9 +69,9 @@ def start_anew() -> None:
     UsageWatermark.objects.filter(pk=1).update(rolled_up_to=NO_ID, next_id=None, next_transaction=None)
 
 
-def _roll_up_to_next() -> int:
+def _roll_up_to_next(turn: Turn) -> int:
     total = 0
-    while (rolled := _roll_up_some()) is not None:
+    while not turn.is_over() and (rolled := _roll_up_some()) is not None:
         total += rolled
     return total
 

@@ -14,6 +14,7 @@ from django.db import connection
 
 from quota.models import Entitlement
 from quota.services.progress import News, find_news, have_read, have_run
+from tokenplan.kit.clock import WITHOUT_END, Turn
 from tokenplan.kit.transactions import SWEEP_STATEMENT_TIMEOUT_MS, one_transaction
 
 JOB = "close_windows"
@@ -22,7 +23,7 @@ WINDOWS_PER_TRANSACTION = 2_000
 SEATS_PER_TRANSACTION = 200
 
 
-def close_windows(*, at: datetime, everything: bool = False) -> int:
+def close_windows(*, at: datetime, everything: bool = False, turn: Turn = WITHOUT_END) -> int:
     """Write what each seat used in each window that ended by `at`. Returns how many rows changed.
 
     One row a window in which something was used. A rolling window has no end of its own: its history is
@@ -30,13 +31,13 @@ def close_windows(*, at: datetime, everything: bool = False) -> int:
     force at the window's end. Usage that is reported later, however late, writes its windows anew;
     `everything` compares all windows ever.
 
-    Each part is one transaction, so a run that is cut short has kept what it did. While another run is at it,
-    this one does nothing.
+    Each part is one transaction, so a run that is cut short, or whose turn is over, has kept what it did.
+    While another run is at it, this one does nothing.
     """
     news = find_news(job=JOB)
     if everything:
         _note_everything()
-    if not (_note_usage(news) and _note_entitlements(news)):
+    if not (_note_usage(news, turn) and _note_entitlements(news)):
         return 0
     changed = 0
     while True:
@@ -46,14 +47,18 @@ def close_windows(*, at: datetime, everything: bool = False) -> int:
         changed += closed[0]
         if closed[1] < WINDOWS_PER_TRANSACTION:
             break
+        if turn.is_over():
+            return changed
     have_run(job=JOB, at=at)
     return changed
 
 
-def _note_usage(news: News) -> bool:
-    """Whether it could; not while another run is at it."""
+def _note_usage(news: News, turn: Turn) -> bool:
+    """Whether it has noted all; not while another run is at it."""
     after: UUID | None = news.usage_after
     while after is not None:
+        if turn.is_over():
+            return False
         noted = _note_some_usage(after, news)
         if noted is None:
             return False

@@ -28,6 +28,7 @@ from teams.services.mail_html import html_of
 from teams.services.mail_secrets import secrets_of
 from teams.team_names import shown_name
 from teams.time_zones import DEFAULT, zone_of
+from tokenplan.kit.clock import WITHOUT_END, Turn
 from tokenplan.kit.transactions import one_transaction
 
 logger = logging.getLogger(__name__)
@@ -111,16 +112,17 @@ def queue_for_operators(
         queue(kind=kind, to=operator.email, context=context, dedupe_key=key, at=at)
 
 
-def deliver_due(*, at: datetime) -> int:
+def deliver_due(*, at: datetime, turn: Turn = WITHOUT_END) -> int:
     """Sends all mails that are due, and returns how many were sent. Several processes can run it at once.
 
     A mail is claimed by moving its next attempt ahead, in a transaction of its own. When sending fails, or
     the process dies, it is due again later. If the process dies after sending and before recording that, the
-    mail is sent twice, with the same Message-ID. Where the mail server is away the others wait untouched.
+    mail is sent twice, with the same Message-ID. Where the mail server is away, or the turn is over, the
+    others wait untouched.
     """
     Mail.objects.filter(sent_at=None, secret_until__lte=at).delete()
     sent = 0
-    while (mail := _claim(at=at)) is not None:
+    while not turn.is_over() and (mail := _claim(at=at)) is not None:
         try:
             message = _message(mail)
             if message is None:

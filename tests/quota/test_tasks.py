@@ -23,6 +23,7 @@ from quota.services import rollups
 from quota.services.bulk_actions import start_inviting
 from quota.services.refusals import remember_refusal
 from teams.models import Mail, User
+from teams.tasks import deliver_mail
 from tests.helpers.drift import plant
 from tests.helpers.factories import T0, USD, Scene, allow_credits, give_credits, limits, make_scene, make_user
 
@@ -111,7 +112,7 @@ def test_a_check_that_takes_longer_than_a_task_may_is_taken_up_by_the_next_one(
 ) -> None:
     enqueued: list[object] = []
     monkeypatch.setattr(tasks, "enqueue", enqueued.append)
-    monkeypatch.setattr(tasks, "WORK_SECONDS", -1)
+    monkeypatch.setattr(tasks, "TURN_SECONDS", -1)
     parts = 0
     while not ReconcileRun.objects.filter(ended_at__isnull=False).exists():
         parts += 1
@@ -131,8 +132,8 @@ def test_the_sweep_of_every_minute_takes_up_a_check_that_was_cut_short_and_says_
     long_ago, a_while_ago = T0 - timedelta(days=1), T0 + timedelta(hours=23)
     ReconcileRun.objects.create(began_at=long_ago, worked_at=long_ago, ended_at=long_ago, after_transaction=3)
     ReconcileRun.objects.create(began_at=a_while_ago, worked_at=a_while_ago, after_transaction=3)
-    tasks.send_notices()
-    assert enqueued[0] is tasks.reconcile
+    assert tasks.watch_reconcile() == 1
+    assert enqueued == [deliver_mail, tasks.reconcile]
     assert Mail.objects.get(kind="reconcile_late").to == operator.email
 
 
@@ -169,6 +170,7 @@ def test_every_sweep_is_on_the_schedule_and_known_to_celery() -> None:
         "quota.reconcile",
         "quota.roll_up_usage",
         "quota.send_notices",
+        "quota.watch_reconcile",
         "quota.work_bulk_actions",
         "billing.finish",
         "billing.reconcile",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -15,7 +16,7 @@ from quota import tasks as of_quota
 from teams import tasks
 from teams.models import JobRun
 from teams.services import jobs
-from teams.tasks import job
+from teams.tasks import each_of, job
 from tests.helpers.people import NOON
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,26 @@ def test_where_the_database_fails_too_the_run_has_no_end_and_the_jobs_own_error_
 
     assert JobRun.objects.get().ended_at is None
     assert "Not recorded that tests.fail failed: gone" in caplog.text
+
+
+def test_of_several_steps_each_is_done_and_the_first_error_is_raised_when_all_are() -> None:
+    done: list[int] = []
+
+    def step(number: int, error: Exception | None = None) -> int:
+        done.append(number)
+        if error:
+            raise error
+        return number
+
+    first, second = ValueError("first"), KeyError("second")
+    assert each_of(partial(step, 1), partial(step, 2)) == 3
+    with pytest.raises(ValueError, match="first"):
+        each_of(partial(step, 3, first), partial(step, 4, second), partial(step, 5))
+    assert done == [1, 2, 3, 4, 5]
+
+    with pytest.raises(KeyError):
+        each_of(partial(step, 6, first), partial(step, 7, second), partial(step, 8), ends_at=(KeyError,))
+    assert done[5:] == [6, 7]
 
 
 def test_every_job_of_the_schedule_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

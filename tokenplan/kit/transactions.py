@@ -19,15 +19,15 @@ Row = TypeVar("Row")
 
 # How long the database lets anything take, in milliseconds. A service sets them for its own transaction; what
 # sets none (a page that only reads, the admin, a command) has those of the role: `limit_role`. The functions
-# of the hot path, which save the round trip, have the same ones written in them.
+# of the hot path, which save the round trip, have such limits written in them. But a statement is timed by
+# what holds when it begins: the one that calls the function has the role's, those after it the function's.
 LOCK_TIMEOUT_MS = 3000
 IDLE_TIMEOUT_MS = 60_000
 STATEMENT_TIMEOUT_MS = 30_000
-READ_STATEMENT_TIMEOUT_MS = 60_000  # of what is read outside of a service
 SWEEP_STATEMENT_TIMEOUT_MS = 300_000  # for sweeps, whose statements go through many rows
 LIMITS_OF_ROLE = {
     "lock_timeout": LOCK_TIMEOUT_MS,
-    "statement_timeout": READ_STATEMENT_TIMEOUT_MS,
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
 }
 
@@ -82,27 +82,32 @@ def streamed(rows: QuerySet[M, Row]) -> Generator[Row, None, None]:
 _OF_ANOTHER_SERVER = re.compile(r'constraint "(\w+?)_\d{6,}"')
 _OF_ROLE = """
 SELECT split_part(one, '=', 1), split_part(one, '=', 2) FROM pg_db_role_setting, unnest(setconfig) AS one
-WHERE setrole = current_user::regrole AND setdatabase = (
+WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = %s) AND setdatabase = (
     SELECT oid FROM pg_database WHERE datname = current_database()
 )
 """
 
 
-def limit_role(connection: BaseDatabaseWrapper) -> None:
-    """Whoever connects to this database as this role, from now on, has LIMITS_OF_ROLE until they set others.
+def limit_role(connection: BaseDatabaseWrapper, role: str | None = None) -> None:
+    """Whoever connects to this database as the role, from now on, has LIMITS_OF_ROLE until they set others.
+    None: the role that the connection has itself.
 
     A setting of the role, since one of a session would be lost, or become somebody else's, behind PgBouncer.
+    Raises ProgrammingError for another role where this one may not change it, or there is none such.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_OF_ROLE)
+        if role is None:
+            cursor.execute("SELECT current_user")
+            (role,) = cursor.fetchone()
+        cursor.execute(_OF_ROLE, [role])
         there = dict(cursor.fetchall())
         for name, milliseconds in LIMITS_OF_ROLE.items():
             if there.get(name) == f"{milliseconds}ms":
                 continue  # two who write the same row at once refuse each other
             cursor.execute(
-                "SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %%I SET %%I = %%L',"
-                " current_database(), %s::text, %s::text)",
-                [name, f"{milliseconds}ms"],
+                "SELECT format('ALTER ROLE %%I IN DATABASE %%I SET %%I = %%L',"
+                " %s::text, current_database(), %s::text, %s::text)",
+                [role, name, f"{milliseconds}ms"],
             )
             cursor.execute(cursor.fetchone()[0])
 

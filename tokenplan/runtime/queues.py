@@ -2,7 +2,8 @@
 
 # The name of a worker, and its tasks. Each task has a queue of its own, which bears its name.
 WORKERS: dict[str, tuple[str, ...]] = {
-    "mail": ("teams.deliver_mail",),
+    # And whatever says that a sweep is not done, which must not wait behind one.
+    "mail": ("teams.deliver_mail", "quota.watch_reconcile"),
     # All that asks Stripe, which may be slow or away.
     "payments": ("billing.work_inbox", "billing.top_up", "billing.finish", "billing.reconcile"),
     "sweeps": (

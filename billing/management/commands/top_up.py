@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from billing.errors import PaymentsUnavailable
 from billing.workflows.top_ups import top_up_all
+from tokenplan.kit import clock
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            paid = top_up_all(at=timezone.now())
+            paid = top_up_all(at=clock.database_now())
         except PaymentsUnavailable as refusal:
             raise CommandError(refusal.detail) from refusal
         self.stdout.write(f"{paid} top-up{'' if paid == 1 else 's'} paid.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
 from quota.services.windows_history import close_windows
+from tokenplan.kit import clock
 
 
 class Command(BaseCommand):
@@ -21,5 +21,5 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        changed = close_windows(at=timezone.now(), everything=options["all"])
+        changed = close_windows(at=clock.database_now(), everything=options["all"])
         self.stdout.write(f"{changed} window{'' if changed == 1 else 's'} written.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from quota.services.credits import expire_lots
 
@@ -14,5 +13,5 @@ class Command(BaseCommand):
     help = "Writes the expiry of lots of Credits into the ledger."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        closed = expire_lots(at=timezone.now())
+        closed = expire_lots()
         self.stdout.write(f"{closed} lot{'' if closed == 1 else 's'} expired.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from quota.services.reservations import charge_lapsed_holds, expire_reservations
 
@@ -14,6 +13,5 @@ class Command(BaseCommand):
     help = "Marks the holds whose lifetime is over as released, or charges them where their gateway says so."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        at = timezone.now()
-        charged, marked = charge_lapsed_holds(at=at), expire_reservations(at=at)
+        charged, marked = charge_lapsed_holds(), expire_reservations()
         self.stdout.write(f"{marked} reservation{'' if marked == 1 else 's'} expired, {charged} charged.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from quota.services.partitions import keep_partitions
+from tokenplan.kit import clock
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        kept = keep_partitions(at=timezone.now())
+        kept = keep_partitions(at=clock.database_now())
         for did, names in (("Made", kept.made), ("Dropped", kept.dropped)):
             for name in names:
                 self.stdout.write(f"{did} {name}.")

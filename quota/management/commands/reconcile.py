@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from quota.models import ReconcileRun
 from quota.services.reconcile import FINDINGS_KEPT, Progress, begin_run, work_on
+from tokenplan.kit import clock
 
 PAUSE_SECONDS = 0.2
 PATIENCE_SECONDS = 120
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="recompute everything there is, however old")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        run = begin_run(at=timezone.now(), everything=options["all"])
+        run = begin_run(at=clock.database_now(), everything=options["all"])
         self._work_on(run)
         run.refresh_from_db()
         for difference in run.findings.order_by("pk"):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
     def _work_on(self, run: ReconcileRun) -> None:
         patience = PATIENCE_SECONDS / PAUSE_SECONDS
-        while (progress := work_on(run=run, at=timezone.now())) is not Progress.ENDED:
+        while (progress := work_on(run=run, at=clock.database_now())) is not Progress.ENDED:
             if progress is Progress.WAITS:
                 if (patience := patience - 1) < 0:
                     raise CommandError("A transaction has been open since the run began; run it again later.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from quota.services.notices import send_notices
 from quota.services.unpriced import report_unpriced
 from teams.tasks import deliver_mail
+from tokenplan.kit import clock
 from tokenplan.kit.enqueue import enqueue
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Queues the notices that are due: windows at 80 % and 100 %, low Credits, usage without a price."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.database_now()
         queued = send_notices(at=now) + report_unpriced(at=now)
         if queued:
             enqueue(deliver_mail)

@@ -11,8 +11,9 @@ from quota.selectors.reconcile.difference import Difference, rows_of
 EVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
+# With where a bucket of each may begin: its window was open, or is, when the seat got the rule.
 _RULES = """
-SELECT l.rule_key::text, l.length_seconds, quota_counts_from(l.rule_key, min(e.starts_at))
+SELECT l.rule_key::text, l.length_seconds, min(e.starts_at) - make_interval(secs => l.length_seconds)
 FROM quota_entitlement e JOIN quota_planlimit l ON l.plan_id = e.plan_id
 WHERE e.seat_id = %(seat)s AND l.policy = 'first_use'
 GROUP BY l.rule_key, l.length_seconds ORDER BY 1

@@ -101,16 +101,23 @@ _SCOPE = """scope AS (
         AS scope (id, since, until)
 )"""
 
-# Every window rule that a seat was ever entitled to, but for first_use, and where its first bucket may begin.
+# Every window rule that a seat was ever entitled to, but for first_use, and where its first bucket may begin:
+# a window that was open when the seat got the rule reaches back there. Not by the database function that
+# charges go by, whose mistake would be in both.
 _SEAT_RULE = """seat_rule AS (
-    SELECT s.id AS seat_id, s.since, s.until, l.rule_key AS rule, l.policy,
-        quota_counts_from(l.rule_key, min(e.starts_at)) AS counts_from,
-        make_interval(secs => l.length_seconds) AS length,
-        'epoch'::timestamptz
-            + make_interval(secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int) AS origin
-    FROM scope s JOIN quota_entitlement e ON e.seat_id = s.id JOIN quota_planlimit l ON l.plan_id = e.plan_id
-    WHERE l.policy <> 'first_use'
-    GROUP BY s.id, s.since, s.until, l.rule_key, l.policy, l.length_seconds
+    SELECT r.*, CASE r.policy WHEN 'fixed' THEN date_bin(r.length, r.ruled_at, r.origin)
+        ELSE date_bin(r.length / 60, r.ruled_at, 'epoch') - r.length / 60 * 59 END AS counts_from
+    FROM (
+        SELECT s.id AS seat_id, s.since, s.until, l.rule_key AS rule, l.policy, min(e.starts_at) AS ruled_at,
+            make_interval(secs => l.length_seconds) AS length,
+            'epoch'::timestamptz + make_interval(
+                secs => coalesce(nullif(split_part(l.rule_key, '@', 2), ''), '0')::int
+            ) AS origin
+        FROM scope s JOIN quota_entitlement e ON e.seat_id = s.id
+            JOIN quota_planlimit l ON l.plan_id = e.plan_id
+        WHERE l.policy <> 'first_use'
+        GROUP BY s.id, s.since, s.until, l.rule_key, l.policy, l.length_seconds
+    ) r
 )"""
 
 BUCKETS = f"""

@@ -86,10 +86,10 @@ def test_a_failure_is_said_until_the_next_run_goes_well_and_counted_for_30_days(
     assert JobRun.objects.filter(pk=first.pk).exists()
 
 
-def test_a_run_without_an_end_is_under_way_for_as_long_as_a_task_may_take_and_then_was_cut_short() -> None:
+def test_a_run_without_an_end_is_under_way_for_ten_minutes_and_then_has_no_end() -> None:
     begin_run(job=MAIL, at=T0)
 
-    running, cut_short = of(MAIL, T0 + 10 * MINUTE), of(MAIL, T0 + 10 * MINUTE + SECOND)
+    running, without_end = of(MAIL, T0 + 10 * MINUTE), of(MAIL, T0 + 10 * MINUTE + SECOND)
 
     assert (running.state, running.is_well, running.failures) == (State.RUNNING, True, 0)
-    assert (cut_short.state, cut_short.is_well, cut_short.failures) == (State.CUT_SHORT, False, 1)
+    assert (without_end.state, without_end.is_well, without_end.failures) == (State.WITHOUT_END, False, 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
@@ -12,10 +14,13 @@ from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, Reservati
 from quota.selectors.reconcile import differences
 from quota.services.corrections import correct_charge
 from quota.services.windows_history import close_windows
+from quota.windows import Limit, Policy, Rule
 from tests.helpers.drift import named, plant
 from tests.helpers.factories import (
+    FIVE_HOURS,
     T0,
     USD,
+    WEEK,
     Scene,
     allow_credits,
     give_credits,
@@ -28,6 +33,7 @@ from tests.helpers.factories import (
 pytestmark = pytest.mark.django_db
 
 CENT = USD // 100
+FIRST_USE = Rule(Policy.FIRST_USE, 5 * 3600)
 HOUR = timedelta(hours=1)
 NEXT_WEEK = T0 + timedelta(days=8)
 
@@ -219,3 +225,21 @@ def test_history_that_is_not_written_yet_is_no_difference() -> None:
     assert found(NEXT_WEEK + HOUR) == []
     plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd - 1 WHERE name = 'week'")
     assert len(found(NEXT_WEEK + HOUR)) == 1
+
+
+@pytest.mark.parametrize("rule", [FIVE_HOURS, WEEK, FIRST_USE], ids=["rolling", "fixed", "first use"])
+def test_where_buckets_count_from_is_not_taken_from_the_database_function_that_charges_go_by(
+    rule: Rule,
+) -> None:
+    """With one that begins an hour too late, the charge of that hour is in no bucket."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('quota_counts_from'::regproc)")
+        (made,) = cursor.fetchone()
+        late = "AS $function$SELECT p_begins_at + make_interval(hours => 1)$function$"
+        cursor.execute(re.sub(r"AS \$function\$.*\$function\$", late, made, flags=re.S))
+    scene = make_scene([Limit("only", rule, USD)])
+    scene.desk.use(5)
+    of_buckets = [
+        one for one in found() if one.startswith(f"usage bucket of {named(scene.seat)}, {rule.key}")
+    ]
+    assert [one.rpartition(": ")[2] for one in of_buckets] == ["50000000 expected, 0 found"]

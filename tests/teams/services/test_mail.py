@@ -1,4 +1,5 @@
 import io
+import itertools
 from datetime import timedelta
 from smtplib import SMTPAuthenticationError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
@@ -15,6 +16,7 @@ from teams.services import mail
 from teams.tasks import deliver_mail
 from tests.helpers.people import NOON
 from tests.helpers.races import race
+from tokenplan.kit.clock import Turn
 
 pytestmark = pytest.mark.django_db
 A_MINUTE = timedelta(minutes=1)
@@ -45,6 +47,17 @@ def test_one_cause_is_one_mail_sent_once(mailoutbox: list[EmailMessage]) -> None
     assert [mail.deliver_due(at=NOON + A_MINUTE * minutes) for minutes in (0, 0, 600)] == [1, 0, 0]
     assert len(mailoutbox) == 1
     assert Mail.objects.get().sent_at == NOON
+
+
+def test_mails_that_are_left_when_the_turn_is_over_are_for_the_next_run(
+    mailoutbox: list[EmailMessage],
+) -> None:
+    for number in range(5):
+        queue(number)
+    # Each time it is asked a second has passed.
+    assert mail.deliver_due(at=NOON, turn=Turn(2, clock=itertools.count().__next__)) == 2
+    assert mail.deliver_due(at=NOON) == 3
+    assert len(mailoutbox) == 5
 
 
 def test_a_mail_of_a_transaction_that_fails_never_was() -> None:

@@ -7,12 +7,13 @@ import psycopg
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from teams.models import User
 from tokenplan.kit.transactions import (
     LIMITS_OF_ROLE,
     ROWS_AT_ONCE,
+    STATEMENT_TIMEOUT_MS,
     broken_constraint,
     limit_role,
     one_transaction,
@@ -48,7 +49,7 @@ def test_a_statement_that_takes_too_long_is_an_error_of_the_database() -> None:
     ):
         cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000)")
     with transaction.atomic():
-        assert settings() == ["3s", "1min", "1min"]
+        assert settings() == ["3s", "30s", "1min"]
 
 
 def connected() -> psycopg.Connection[Any]:
@@ -82,8 +83,40 @@ def test_the_roles_limits_follow_the_code(monkeypatch: pytest.MonkeyPatch) -> No
             (there,) = cursor.fetchone()
         transaction.set_rollback(True)
     assert [query["sql"] for query in first][-1].endswith("SET lock_timeout = '1234ms'")
-    assert len(again) == 1  # it only looks
-    assert {"lock_timeout=1234ms", "statement_timeout=60000ms"} <= {*there}
+    assert len(again) == 2  # it only reads
+    assert {"lock_timeout=1234ms", "statement_timeout=30000ms"} <= {*there}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("function", ["quota_limit_batch", "quota_limit_transaction"])
+def test_the_statement_that_decides_a_call_is_ended_by_the_roles_limit_and_not_by_its_functions(
+    function: str,
+) -> None:
+    """A statement is timed by what holds when it begins, so what it sets itself is for those after it."""
+    with connected() as fresh:
+        fresh.execute("SET statement_timeout = 50")  # in the place of what the role has
+        fresh.commit()
+        with pytest.raises(QueryCanceled):
+            fresh.execute(f"SELECT {function}(), pg_sleep(5)")
+        fresh.rollback()
+        fresh.execute(f"SELECT {function}()")
+        after = fresh.execute("SHOW statement_timeout").fetchone()
+    assert after == ({"quota_limit_batch": "10s", "quota_limit_transaction": "30s"}[function],)
+    assert LIMITS_OF_ROLE["statement_timeout"] == STATEMENT_TIMEOUT_MS == 30_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wait_for_a_lock_is_timed_by_what_the_statement_itself_has_set() -> None:
+    """Other than a statement, it is timed when it begins to wait."""
+    sets_and_waits = """DO $$ BEGIN
+        PERFORM set_config('lock_timeout', '50ms', true);
+        LOCK TABLE teams_team IN EXCLUSIVE MODE;
+    END $$"""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE teams_team IN EXCLUSIVE MODE")
+        with connected() as fresh, pytest.raises(LockNotAvailable):
+            fresh.execute("SET lock_timeout = 0; SET statement_timeout = '10s'")
+            fresh.execute(sets_and_waits)
 
 
 @pytest.mark.slow

@@ -183,3 +183,49 @@ def test_migrations_go_to_the_direct_address_and_what_follows_to_the_other_one(
     assert seen == ["direct"]
     assert name() == "tokenplan"
     assert connection.settings_dict is given
+
+
+def limits_of(role: str) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase"
+            " WHERE datname = current_database() AND setrole = %s::regrole",
+            [role],
+        )
+        return {setting for (setting,) in cursor.fetchall()}
+
+
+@pytest.fixture
+def reads_the_replica(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name that another role has in DATABASE_REPLICA_URL."""
+    role = "reads_the_replica"
+    monkeypatch.setitem(settings.DATABASES, "replica", {"USER": role})
+    return role
+
+
+@pytest.mark.django_db
+def test_the_role_that_reads_the_replica_has_the_same_limits(
+    reads_the_replica: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrating(monkeypatch, lambda: None)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {reads_the_replica} LOGIN")
+    call_command("migrate", verbosity=0)
+    assert limits_of(reads_the_replica) == {
+        "lock_timeout=3000ms",
+        "statement_timeout=30000ms",
+        "idle_in_transaction_session_timeout=60000ms",
+    }
+
+
+@pytest.mark.django_db
+def test_of_a_role_that_cannot_be_limited_it_is_said_how_to_do_it(
+    reads_the_replica: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrating(monkeypatch, lambda: None)
+    said = io.StringIO()
+    call_command("migrate", verbosity=0, stderr=said)
+    name = connection.settings_dict["NAME"]
+    assert f'role "{reads_the_replica}" does not exist' in said.getvalue()
+    how = f'ALTER ROLE "{reads_the_replica}" IN DATABASE "{name}" SET statement_timeout = \'30000ms\';'
+    assert how in said.getvalue()

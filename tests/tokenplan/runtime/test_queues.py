@@ -21,7 +21,8 @@ def test_every_task_is_served_by_one_worker_and_in_no_default_queue() -> None:
 
 def test_what_asks_stripe_is_apart_from_mails_and_sweeps() -> None:
     assert {name for name in QUEUES if name.startswith("billing.")} == set(WORKERS["payments"])
-    assert WORKERS["mail"] == ("teams.deliver_mail",)
+    # What says that a sweep is not done is not behind one.
+    assert WORKERS["mail"] == ("teams.deliver_mail", "quota.watch_reconcile")
 
 
 def test_make_run_starts_a_worker_for_each_kind_that_reads_its_queues_alone() -> None:

@@ -29,9 +29,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: psycopg.Connection[Any]) -> bool:
         """Django and its pool call it once for each connection that is opened."""
-        commit = bool(super()._configure_connection(connection))  # type: ignore[misc]  # not in the stubs
+        super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
         connection.prepare_threshold = 0 if leads_to_the_server(connection) else None
-        return commit
+        return True  # a transaction may be open, which Django ends
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Django calls it before and after each request and task, and leaves an open transaction alone. One
@@ -52,8 +52,6 @@ def leads_to_the_server(connection: psycopg.Connection[Any]) -> bool:
     """
     with connection.cursor() as cursor:
         row = cursor.execute("SELECT pg_backend_pid()").fetchone()
-    if not connection.autocommit:
-        connection.commit()
     return bool(row and row[0] == connection.info.backend_pid)
 
 

@@ -17,10 +17,10 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from tokenplan.kit.transactions import limit_role
+from tokenplan.kit.transactions import LIMITS_OF_ROLE, limit_role
 
 # Shorter than calls wait for a lock (a batch of them 1 s, one call 3 s), so that those behind a migration are
 # answered late, and not refused.
@@ -39,7 +39,8 @@ class Command(migrate.Command):
     """Each migration is a transaction, or (where it says so itself) can be tried again."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrates; then whoever connects as this role has the limits of this version.
+        """Migrates; then whoever connects as this role, or as another one to read the replica, has the limits
+        of this version.
 
         Raises CommandError where the database is reached through a pooler, and where there was no lock within
         TRIES tries: then it names who had it.
@@ -50,6 +51,29 @@ class Command(migrate.Command):
             with without_limits(connection):
                 self._tried(connection, *args, **options)
         limit_role(connection)
+        if connection.alias == DEFAULT_DB_ALIAS:
+            self._limit_reader(connection)
+
+    def _limit_reader(self, connection: Any) -> None:
+        """What is set for a role on the primary holds on its replica, too. Where another role may not be
+        changed by ours, it is said what to do, and everything else goes on.
+        """
+        reader = settings.DATABASES.get("replica", {}).get("USER")
+        if not reader or reader == connection.settings_dict["USER"]:
+            return
+        try:
+            with transaction.atomic(using=connection.alias):
+                limit_role(connection, reader)
+        except ProgrammingError as error:
+            self.stderr.write(
+                f"The role {reader} of DATABASE_REPLICA_URL has no limits of ours: {str(error).strip()}\n"
+                "As a role that may change it, on the primary: "
+                + " ".join(
+                    f'ALTER ROLE "{reader}" IN DATABASE "{connection.settings_dict["NAME"]}"'
+                    f" SET {name} = '{milliseconds}ms';"
+                    for name, milliseconds in LIMITS_OF_ROLE.items()
+                )
+            )
 
     def _tried(self, connection: Any, *args: Any, **options: Any) -> None:
         for left in reversed(range(TRIES)):
