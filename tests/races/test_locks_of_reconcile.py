@@ -46,7 +46,8 @@ def of_a_call() -> ReconcileRun:
 
 def all_read() -> ReconcileRun:
     run = of_a_call()
-    run.usage_from, run.holds_from, run.entries_from = run.usage_upto, run.holds_upto, run.entries_upto
+    for part in ("usage", "holds", "entries", "members", "again"):
+        setattr(run, f"{part}_from", getattr(run, f"{part}_upto"))
     run.save()
     return run
 
