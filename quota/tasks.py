@@ -105,10 +105,11 @@ def work_bulk_actions() -> int:
     """Works the lines of bulk actions; what takes longer than its turn is taken up by the next message. Also
     enqueued by whoever started one. Forgets those that ended long ago.
     """
-    began, worked = time.monotonic(), bulk_actions.forget_bulk_actions(at=clock.database_now())
+    turn = Turn(BULK_SECONDS)
+    worked = bulk_actions.forget_bulk_actions(at=clock.database_now())
     while bulk_actions.work_next_line(at=clock.database_now()):
         worked += 1
-        if time.monotonic() - began > BULK_SECONDS:
+        if turn.is_over():
             enqueue(work_bulk_actions)
             break
     if worked:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from quota.ids import moment_of
 from quota.models import Account, ClosingBalance, KeptCalls
@@ -14,14 +15,17 @@ from teams.models import Team
 
 def calls_kept_since() -> datetime | None:
     """Calls that were recorded before this moment (UTC) have been dropped; None where none have."""
-    kept = KeptCalls.objects.first()
-    return moment_of(kept.events_from) if kept and kept.events_from.int else None
+    return _moment("events_from")
 
 
 def ledger_kept_since() -> datetime | None:
     """Entries of before this moment (UTC) have been dropped; None where none have."""
-    kept = KeptCalls.objects.first()
-    return moment_of(kept.ledger_from) if kept and kept.ledger_from.int else None
+    return _moment("ledger_from")
+
+
+def _moment(which: str) -> datetime | None:
+    first: UUID | None = KeptCalls.objects.values_list(which, flat=True).first()
+    return moment_of(first) if first and first.int else None
 
 
 @dataclass(frozen=True, slots=True)

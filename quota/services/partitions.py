@@ -28,6 +28,7 @@ from quota.models import (
     UsageWatermark,
 )
 from quota.models.reservations import KEPT_FOR_AT_MOST
+from quota.selectors.kept import ledger_kept_since
 from quota.services.closing_balances import (
     is_needed_no_more,
     keep_closing_balances,
@@ -176,8 +177,8 @@ def _close_later(table: str, end: UUID) -> str:
         )
         if table == LEDGER:
             cursor.execute(f"CREATE TABLE {later} PARTITION OF {table} DEFAULT")
-            if (kept := KeptCalls.objects.first()) and kept.ledger_from.int:
-                refuse_older_entries(moment_of(kept.ledger_from))
+            if (since := ledger_kept_since()) is not None:
+                refuse_older_entries(since)
         else:
             # Fitted before it is a partition: on a cluster it could not be changed so afterwards.
             cursor.execute(f"CREATE TABLE {later} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)")

@@ -103,6 +103,21 @@ async def all_wait(many: int) -> None:
     await asyncio.to_thread(wait)
 
 
+async def stranger_waits(
+    stranger: Any, calls: Sequence[Any], release: Sequence[Callable[[], object]]
+) -> None:
+    """While the calls wait for what is locked, the stranger is not answered; all are, once it is released."""
+    waits = [asyncio.create_task(one()) for one in calls]
+    await all_wait(8)
+    late = asyncio.create_task(stranger())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not late.done()
+    for each in release:
+        each()
+    await asyncio.gather(late, *waits)
+
+
 @pytest.fixture
 def gateway() -> Iterator[Caller]:
     use_test_rate_card()
@@ -212,19 +227,8 @@ def test_control_where_nobody_asks_what_is_locked_three_stuck_keys_take_every_th
     kinds, stranger = kinds_of_locks()[:3], call(gateway, paying_key())
     calls = [call(gateway, key) for key, _ in kinds for _ in range(12)]
 
-    async def crowd(release: list[Callable[[], object]]) -> None:
-        waits = [asyncio.create_task(one()) for one in calls]
-        await all_wait(8)
-        late = asyncio.create_task(stranger())
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert not late.done()
-        for each in release:
-            each()
-        await asyncio.gather(late, *waits)
-
     with ExitStack() as locks:
-        run(crowd([locks.enter_context(locked(rows)) for _, rows in kinds]))
+        run(stranger_waits(stranger, calls, [locks.enter_context(locked(rows)) for _, rows in kinds]))
 
 
 def test_control_without_shares_its_callers_take_every_thread(
@@ -234,15 +238,5 @@ def test_control_without_shares_its_callers_take_every_thread(
     stuck, other = paying_key(), paying_key()
     calls, stranger = [call(gateway, stuck) for _ in range(CALLERS)], call(gateway, other)
 
-    async def crowd(release: Callable[[], object]) -> None:
-        waits = [asyncio.create_task(one()) for one in calls]
-        await all_wait(8)
-        late = asyncio.create_task(stranger())
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert not late.done()
-        release()
-        await asyncio.gather(late, *waits)
-
     with locked(stuck.texts.all()) as release:
-        run(crowd(release))
+        run(stranger_waits(stranger, calls, [release]))
