@@ -26,6 +26,7 @@ CEILINGS = (
     ("draws of leases, in bulk", "draws of a lease", 0, "as calls; web works out windows"),
     ("settlements in bulk", "settlements", 0, "as calls"),
     ("calls with one key", "64 callers, one key", 0, "nothing: a seat is one lock. A lease"),
+    ("calls that Credits pay", "Credits pay", 0, "web cores and PostgreSQL's: such calls go one by one"),
     (
         "calls paid by one pool of Credits",
         "64 members, one pool",
