@@ -29,7 +29,7 @@ from tests.helpers.factories import (
     make_team,
 )
 from tests.helpers.hot_path import HOUR, MINUTE, PENNY, SECOND
-from tests.helpers.rows_read import read_by
+from tests.helpers.rows_read import forget_statistics, read_by
 from tokenplan.kit.errors import InvalidValue
 
 DAY = timedelta(days=1)
@@ -107,6 +107,7 @@ def test_a_new_rule_reads_and_writes_no_more_of_a_seats_year_than_its_last_windo
     scene: Scene, rule: Rule, days: int
 ) -> None:
     use_every_day_of_a_year(scene)
+    forget_statistics()
     plan = make_plan("ultra", [Limit("2d", rule, USD), Limit("5h", FIVE_HOURS, USD)])
 
     def renew() -> None:
