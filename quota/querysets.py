@@ -172,6 +172,10 @@ class CreditGrantQuerySet(InAccount["CreditGrant"]):
         unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
         return self.filter(unexpired, remaining_nanousd__gt=0).order_by("expires_at", "id")
 
+    def left(self) -> list[tuple[int, int]]:
+        """Each lot's id, and the nano-dollars that are left in it."""
+        return list(self.values_list("id", "remaining_nanousd"))
+
     def remaining(self) -> int:
         total: int = self.aggregate(total=Sum("remaining_nanousd", default=0))["total"]
         return total

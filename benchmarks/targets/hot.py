@@ -39,7 +39,7 @@ def _beside(run: Run, what: str, hot: Sequence[str], other: str, separate: Seque
 
 
 def _apart(run: Run) -> Figure:
-    """What Credits pay goes the road for one call: for information."""
+    """What calls cost that Credits pay: for information."""
     target = run.ours
     return Figure("Credits pay, separate pools", *_rates(run, target.apart, "quota pays", target.keys, None))
 

@@ -4,11 +4,12 @@ by database functions; without `lock` they read for showing, and lock nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from quota.hot_path.sql import only_row
+from quota.hot_path.sql import fetch_all, only_row
 from quota.models import Account
 
 
@@ -80,6 +81,24 @@ def usable_credits(
     )
     usable: int = row["usable"]
     return usable
+
+
+_USABLE_OF_MANY = """
+SELECT usable FROM quota_usable_of_many(%(teams)s::bigint[], %(members)s::bigint[], %(at)s) ORDER BY number
+"""
+
+
+def usable_of_many(payers: Sequence[Payer], at: datetime) -> dict[Payer, int | None]:
+    """As `usable_credits` with `lock`, for members with seats, all at `at`. Nothing is waited for: None where
+    somebody else has locked the Team's row of Credits.
+    """
+    asked = {
+        "teams": [payer.team_id for payer in payers],
+        "members": [payer.membership_id for payer in payers],
+        "at": at,
+    }
+    found = fetch_all(_USABLE_OF_MANY, asked)
+    return {payer: row["usable"] for payer, row in zip(payers, found, strict=True)}
 
 
 USABLE_BALANCE = """quota_usable_balance(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
-from quota.allocation import split
+from quota.allocation import Draw, Split, split
 from quota.hot_path.charges import EVENT, AfterDraw, Call, Charging, HeldParts, room_of, worked_out
+from quota.hot_path.lots import LotsOfMany, write_draws
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
 from quota.pricing import Charge
@@ -51,12 +53,23 @@ def covered(
     held: HeldParts,
     at: datetime,
     becomes: AfterDraw = AfterDraw.STAYS,
-) -> Charging | None:
-    """The charge, if what is held or the windows cover all of it; None: somebody else has to pay."""
+    lots: LotsOfMany | None = None,
+) -> Charging | NotHere:
+    """The charge, if what is held or the windows cover all of it, with `lots` also what is held in Credits.
+    Otherwise somebody else has to pay, or the lots hold less than was promised: the road for one says who.
+    """
     parts = split(price.amount, room=held.room(room_of(call, seat_usage, held)), credits=0)
+    draws: list[Draw] = []
     if parts.uncovered:
-        return None
-    return worked_out(call, price, parts, seat_usage=seat_usage, held=held, at=at, becomes=becomes)
+        # What is held pays whatever the member may use by now, as long as the lots have it.
+        if lots is None or not held.promised or held.lots_at is None or parts.uncovered > held.credits:
+            return LEFT
+        found = lots.draw(call.team_id, parts.uncovered, held.lots_at)
+        if not found:
+            return LOCKED if found is None else LEFT
+        parts, draws = Split(parts.from_quota, parts.uncovered, 0), found
+    charging = worked_out(call, price, parts, seat_usage=seat_usage, held=held, at=at, becomes=becomes)
+    return replace(charging, draws=draws) if draws else charging
 
 
 _WRITE_CHARGES = """
@@ -69,8 +82,8 @@ SELECT quota_write_charges(
 
 
 def write_charges(charged: Sequence[Charging], at: datetime) -> None:
-    """Write the events, what they take from their holds and what becomes of those, and the buckets, in the
-    transaction that has locked the holds and the seats.
+    """Write the events, what they take from their holds and what becomes of those, the buckets, and what lots
+    pay, in the transaction that has locked the holds, the seats and those lots.
 
     Raises IntegrityError where another connection was first with one of the ids. Events are written in the
     order of theirs, so that no two batches wait for each other.
@@ -103,3 +116,5 @@ def write_charges(charged: Sequence[Charging], at: datetime) -> None:
             "rows": EVENT.json(events),
         },
     )
+    if any(charging.draws for charging in charged):
+        write_draws((charging.event, charging.draws) for charging in charged)

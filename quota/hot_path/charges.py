@@ -10,18 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
 
-from quota.allocation import Split, draw, split
+from quota.allocation import Draw, Split, draw, split
 from quota.hot_path.accounts import Payer, account_columns, key_columns, usable_in_account
 from quota.hot_path.buckets import first_use_starts
 from quota.hot_path.catalog import limits_of
 from quota.hot_path.hashes import hash_of
+from quota.hot_path.lots import lots_of, write_draws
 from quota.hot_path.sql import Columns
 from quota.hot_path.state import ReservationState, SeatUsage
-from quota.models import ApiKeyMonth, CreditGrant, CreditLedgerEntry, CreditMonth, OwedUsage, UsageEvent
+from quota.models import OwedUsage, UsageEvent
 from quota.pricing import Charge
-from quota.querysets import CreditGrantQuerySet
 from quota.stored_windows import numbers_of
 
 
@@ -127,13 +126,14 @@ def usage_hash(model: str, usage: Mapping[str, int], *more: object) -> UUID:
 @dataclass(frozen=True, slots=True)
 class Charging:
     """A charge that is worked out and not written: its event, the bucket to add to by `Rule.key`, what its
-    reservation loses and becomes, and the seat's usage once it counts.
+    reservation loses and becomes, the seat's usage once it counts, and what lots pay of it in a batch.
     """
 
     event: UsageEvent
     starts: Mapping[str, datetime]
     of_hold: Mapping[str, Any]
     usage: SeatUsage
+    draws: Sequence[Draw] = ()
 
 
 def record_charge(
@@ -167,7 +167,7 @@ def record_charge(
             left_nanousd=parts.uncovered,
         )
     if parts.from_credits:
-        _draw_lots(event, call.payer, parts.from_credits, lots_at)
+        write_draws([(event, draw(parts.from_credits, lots_of(call.payer, lots_at).left()))])
     return event
 
 
@@ -268,11 +268,6 @@ def _who_pays(
     return split(amount, room=room, credits=usable)
 
 
-def lots_of(payer: Payer, at: datetime) -> CreditGrantQuerySet:
-    """The lots of the payer's account that live at the moment, in the order of drawing."""
-    return CreditGrant.objects.filter(team_id=payer.team_id).of_account(payer.account).live(at)
-
-
 # One round trip for the event, its hold and its buckets.
 _WRITE = """SELECT quota_write_charge(
     %(row)s::json, %(drawn_quota)s, %(drawn_credits_nanousd)s, %(drawn_balance_nanousd)s, %(becomes)s,
@@ -285,34 +280,3 @@ def _write(charging: Charging) -> None:
     buckets: dict[str, Any] = {"rules": list(starts.keys()), "starts": list(starts.values())}
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, {"row": EVENT.json_of(charging.event), **buckets, **charging.of_hold})
-
-
-def _draw_lots(event: UsageEvent, payer: Payer, amount: int, lots_at: datetime) -> None:
-    """Take `amount` from the account's lots, which are locked, and write it into the ledger and the month of
-    the member, or of the API key.
-    """
-    lots = lots_of(payer, lots_at).values_list("id", "remaining_nanousd")
-    for part in draw(amount, list(lots)):
-        CreditGrant.objects.filter(team=event.team_id, pk=part.grant_id).update(
-            remaining_nanousd=F("remaining_nanousd") - part.nanousd
-        )
-        CreditLedgerEntry.objects.create(
-            account=payer.account,
-            team_id=event.team_id,
-            grant_id=part.grant_id,
-            kind=CreditLedgerEntry.Kind.USE,
-            amount_nanousd=-part.nanousd,
-            event=event,
-            membership_id=event.membership_id,
-            cause=f"usage of {event.model}",
-            at=event.recorded_at,
-        )
-    month = event.occurred_at.date().replace(day=1)
-    if payer.api_key_id is None:
-        of_member = {"team_id": event.team_id, "membership_id": event.membership_id, "month": month}
-        CreditMonth.objects.bulk_create([CreditMonth(**of_member, used_nanousd=0)], ignore_conflicts=True)
-        CreditMonth.objects.filter(**of_member).update(used_nanousd=F("used_nanousd") + amount)
-    else:
-        of_key = {"team_id": event.team_id, "api_key_id": payer.api_key_id, "month": month}
-        ApiKeyMonth.objects.bulk_create([ApiKeyMonth(**of_key, used_nanousd=0)], ignore_conflicts=True)
-        ApiKeyMonth.objects.filter(**of_key).update(used_nanousd=F("used_nanousd") + amount)

@@ -1,9 +1,10 @@
 """Many calls of many gateways in one transaction: a few round trips and one commit for all of them.
 
 Only what is usual is done here: a Subscription Key with a working seat asks for a call that its windows have
-room for. The answer `LEFT` leaves anything else to the road for one call (`authorize`), which writes nothing
-before, so that nothing is decided twice. Both roads decide by the same function (`hold_for`), so they give
-the same answers. `gathered_draws` and `gathered_events` do the same after calls.
+room for, or the Team's Credits. The answer `LEFT` leaves anything else to the road for one call
+(`authorize`), which writes nothing before, so that nothing is decided twice. Both roads decide by the same
+function (`hold_for`), so they give the same answers. `gathered_draws` and `gathered_events` do the same after
+calls.
 
 Nothing here waits for a lock: what another transaction has locked is answered `LOCKED` and can be asked
 again, so a busy seat holds up nobody else's calls, and no two batches wait for each other.
@@ -11,6 +12,7 @@ again, so a busy seat holds up nobody else's calls, and no two batches wait for 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -19,6 +21,7 @@ from functools import lru_cache
 from django.db import transaction
 
 from quota import servers
+from quota.hot_path.accounts import usable_of_many
 from quota.hot_path.authorize import Authorization, authorization_of
 from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
 from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
@@ -97,7 +100,7 @@ def _authorized(
     )
     usages: dict[int, SeatUsage] = {}
     taken: set[tuple[int, str]] = set()
-    holds: list[Reservation] = []
+    decided: dict[int, NewHold] = {}
     for (number, public_id), ask, row in zip(usual.items(), chosen, rows, strict=True):
         usage = take_usage_of(row)
         if row["key_id"] is None:
@@ -114,11 +117,41 @@ def _authorized(
             continue
         taken.add(request)
         usages[seat_id] = usage.with_hold(hold.reservation)
-        holds.append(hold.reservation)
+        decided[number] = hold
         answers[number] = authorization_of(hold, public_id, state.team_slug)
-    if holds:
-        _write_holds(holds, rows[0]["at"])
+    for number, answer in _not_paid(decided, rows[0]["at"]).items():
+        answers[number] = answer
+        del decided[number]
+    if decided:
+        _write_holds([hold.reservation for hold in decided.values()], rows[0]["at"])
     return answers
+
+
+def _not_paid(decided: Mapping[int, NewHold], at: datetime) -> dict[int, NotHere]:
+    """Those of which the Credits are locked by somebody else, or may be too few; and all that was decided
+    after such a one on its seat, where it counted as held. For the others there are enough, and those stay
+    locked.
+    """
+    needed = [hold.payer for hold in decided.values() if hold.credits_needed]
+    usable = usable_of_many([*dict.fromkeys(needed)], at) if needed else {}
+    held: Counter[int] = Counter()
+    not_paid: dict[int, NotHere] = {}
+    of_seat: dict[int | None, NotHere] = {}
+    for number, hold in decided.items():
+        seat_id, payer = hold.reservation.seat_id, hold.payer
+        if hold.credits_needed and seat_id not in of_seat:
+            left = usable[payer]
+            # What is held for others of the Team lessens what there is, but no member's cap: where both are
+            # near, the road for one may find enough, and decides.
+            if left is None:
+                of_seat[seat_id] = LOCKED
+            elif hold.credits_needed > left - held[payer.team_id]:
+                of_seat[seat_id] = LEFT
+            else:
+                held[payer.team_id] += hold.credits_needed
+        if seat_id in of_seat:
+            not_paid[number] = of_seat[seat_id]
+    return not_paid
 
 
 @lru_cache(maxsize=256)
@@ -130,16 +163,15 @@ def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:
 def _held(
     request: AuthorizeRequest, public_id: str, gateway: Gateway, state: CallState, at: datetime
 ) -> NewHold | None:
-    """The hold that quota alone pays for; None where there is none, or where it would open a window."""
+    """The hold; None where there is none, or where it would open a window."""
     opens = any(rule.policy is Policy.FIRST_USE for rule in state.usage.rules)
     if opens or not state.key_works:
         return None
     request_hash = hash_of_request(public_id, request, card_of(state))
     try:
-        hold = hold_for(request, request_hash, gateway=gateway, state=state, at=at)
+        return hold_for(request, request_hash, gateway=gateway, state=state, at=at)
     except Refusal:
         return None
-    return None if hold.credits_needed else hold
 
 
 _WRITE_HOLDS = "SELECT quota_write_holds(%(rows)s::json, %(keys)s, %(at)s, %(last_used_before)s) AS written"

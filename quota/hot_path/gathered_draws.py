@@ -1,9 +1,10 @@
 """Many draws from many holds in one transaction: a few round trips and one commit for all of them.
 
-Only what is usual is done here: a draw from an open hold on a seat that what is held, or the windows, cover.
-The answer `LEFT` leaves anything else to the road for one (`draw_from`), which writes nothing before, so that
-nothing is decided twice; and of one report all later draws on that seat, so that they are charged in order.
-Both roads decide by the same functions (`draw_of`, `worked_out`), so they give the same answers.
+Only what is usual is done here: a draw from an open hold on a seat that the windows, or what is held in them
+and in Credits, cover. The answer `LEFT` leaves anything else to the road for one (`draw_from`), which writes
+nothing before, so that nothing is decided twice; and of one report all later draws on that seat, so that they
+are charged in order. Both roads decide by the same functions (`draw_of`, `worked_out`), so they give the same
+answers.
 
 Nothing here waits for a lock: what another transaction has locked is answered `LOCKED`.
 """
@@ -23,6 +24,7 @@ from quota import servers
 from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, covered, write_charges
 from quota.hot_path.charges import AfterDraw, Charging
 from quota.hot_path.draws import Drawn, Report, Settlement, check_open, digest_of, draw_of
+from quota.hot_path.lots import LotsOfMany
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import ReservationState, SeatUsage, take_usage_of
 from quota.models import Gateway, Reservation, UsageEvent
@@ -84,7 +86,8 @@ def _drawn(
             "at": at,
         },
     )
-    batch = _Batch(gateway, in_order=gateway is not None)
+    paid = {row["team_id"] for row in rows if row["left_credits_nanousd"]}
+    batch = _Batch(gateway, in_order=gateway is not None, lots=LotsOfMany(paid))
     answers = [batch.next(draw, row) for draw, row in zip(draws, rows, strict=True)]
     if batch.charged:
         write_charges(batch.charged, rows[0]["at"])
@@ -99,6 +102,7 @@ class _Batch:
 
     gateway: Gateway | None
     in_order: bool
+    lots: LotsOfMany
     usages: dict[int, SeatUsage] = field(default_factory=dict)
     holds: dict[UUID, ReservationState] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
@@ -114,7 +118,7 @@ class _Batch:
         seat_id: int = row["seat_id"]
         usage = self.usages.setdefault(seat_id, usage)
         answer = LEFT if seat_id in self.left else self._drawn(draw, row, usage)
-        if answer is LEFT and self.in_order:
+        if answer in (LEFT, LOCKED) and self.in_order:
             self.left.add(seat_id)
         return answer
 
@@ -128,11 +132,10 @@ class _Batch:
         before = self.hashes.get(once, row["drawn_hash"])
         if before is not None:
             return REPEATED if before == digest_of(draw.report) and not draw.closes else LEFT
-        charging = _charged(
-            hold if hold.usage is usage else replace(hold, usage=usage), draw, gateway, row["at"]
-        )
-        if charging is None:
-            return LEFT
+        hold = hold if hold.usage is usage else replace(hold, usage=usage)
+        charging = self._charged(hold, draw, gateway, row["at"])
+        if isinstance(charging, NotHere):
+            return charging
         becomes = charging.of_hold["becomes"]
         self.usages[row["seat_id"]] = charging.usage
         if becomes == AfterDraw.STAYS:
@@ -142,6 +145,20 @@ class _Batch:
         self.hashes[once] = charging.event.usage_hash
         self.charged.append(charging)
         return Drawn(charging.event, is_new=True, state=becomes or hold.state)
+
+    def _charged(
+        self, hold: ReservationState, draw: Settlement, gateway: Gateway, at: datetime
+    ) -> Charging | NotHere:
+        """The charge, if what is held or the windows cover all of it."""
+        try:
+            check_open(hold, at)
+            found = draw_of(hold, draw.report, gateway=gateway, closes=draw.closes, at=at, received_at=at)
+        except Refusal:
+            return LEFT
+        price, usage, becomes = found.price, hold.usage, found.becomes
+        return covered(
+            found.call, price, seat_usage=usage, held=found.held, at=at, becomes=becomes, lots=self.lots
+        )
 
 
 @lru_cache(maxsize=256)
@@ -160,16 +177,4 @@ def _after(hold: ReservationState, charging: Charging) -> ReservationState:
         hold,
         left_quota_nanousd=hold.left_quota_nanousd - charging.of_hold["drawn_quota"],
         left_credits_nanousd=hold.left_credits_nanousd - charging.of_hold["drawn_credits_nanousd"],
-    )
-
-
-def _charged(hold: ReservationState, draw: Settlement, gateway: Gateway, at: datetime) -> Charging | None:
-    """The charge, if what is held or the windows cover all of it; None: it is not for here."""
-    try:
-        check_open(hold, at)
-        found = draw_of(hold, draw.report, gateway=gateway, closes=draw.closes, at=at, received_at=at)
-    except Refusal:
-        return None
-    return covered(
-        found.call, found.price, seat_usage=hold.usage, held=found.held, at=at, becomes=found.becomes
     )

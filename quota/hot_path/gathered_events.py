@@ -160,17 +160,17 @@ class _Batch:
             occurred_at=event.occurred_at.astimezone(UTC),
         )
         charging = _covered(call, row["rate_card_id"], usage, self.at)
-        if charging is None:
-            return LEFT
+        if isinstance(charging, NotHere):
+            return charging
         self.usages[row["seat_id"]] = charging.usage
         self.charged.append(charging)
         return charging.event
 
 
-def _covered(call: Call, rate_card_id: int | None, usage: SeatUsage, at: datetime) -> Charging | None:
-    """The charge, if the windows cover all of it; None: it is not for here."""
+def _covered(call: Call, rate_card_id: int | None, usage: SeatUsage, at: datetime) -> Charging | NotHere:
+    """The charge, if the windows cover all of it."""
     try:
         price = charge(rate_card(rate_card_id) if rate_card_id else None, call.model, call.usage)
     except Refusal:
-        return None
+        return LEFT
     return covered(call, price, seat_usage=usage, held=NOTHING_HELD, at=at)

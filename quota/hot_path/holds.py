@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from quota.allocation import split
 from quota.errors import LeaseNotAllowed, ModelUnknown, UsageOwed
-from quota.hot_path.accounts import account_columns, key_columns
+from quota.hot_path.accounts import Payer, account_columns, key_columns
 from quota.hot_path.catalog import PlanTerms, plan_terms, rate_card
 from quota.hot_path.draws import TAKEN_FOR
 from quota.hot_path.hashes import hash_of
@@ -58,6 +58,7 @@ class NewHold:
     """
 
     reservation: Reservation
+    payer: Payer
     credits_needed: int
     plan: PlanTerms | None
     windows: list[QuotaWindow]
@@ -110,7 +111,8 @@ def hold_for(
         **ends_of_hold(gateway, expires_at, is_lease=is_lease, is_charged=gateway.charge_hold),
     )
     # What is estimated at nothing asks for no room: a working seat is enough, without one some Credits.
-    return NewHold(reservation, parts.from_credits or (1 if plan is None else 0), plan, windows)
+    needed = parts.from_credits or (1 if plan is None else 0)
+    return NewHold(reservation, state.payer, needed, plan, windows)
 
 
 def card_of(state: CallState) -> Card | None:

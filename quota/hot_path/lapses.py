@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db.models import F, QuerySet
 
 from quota.hot_path.catalog import rate_card
-from quota.hot_path.charges import HeldParts, call_of_hold, lots_of, record_charge, usage_hash
+from quota.hot_path.charges import HeldParts, call_of_hold, record_charge, usage_hash
 from quota.hot_path.locks import lock_credits
+from quota.hot_path.lots import lots_of
 from quota.hot_path.state import ReservationState, locked_reservation_state
 from quota.hot_path.undo import undo_charge
 from quota.models import Reservation, UsageEvent

@@ -104,7 +104,7 @@ def test_a_batch_is_answered_as_its_calls_are_one_by_one() -> None:
 def test_what_is_not_usual_is_left_and_nothing_of_it_is_written() -> None:
     scene = make_scene(limits(10 * PENNY, 100 * PENNY))
     member = make_member(scene.team, credits=True)
-    give_credits(scene.team, 100 * PENNY)
+    give_credits(scene.team, 2 * PENNY)
     without_seat, revoked = make_desk(member), another(scene)
     revoke_keys(membership=SubscriptionKey.objects.get(key_id=revoked.key[6:18]).membership, at=T0, by=None)
     stranger = make_gateway()
@@ -114,7 +114,7 @@ def test_what_is_not_usual_is_left_and_nothing_of_it_is_written() -> None:
     asks = [
         ask(good, 1, "good"),
         ask(good, 1, "good"),  # twice in one batch
-        ask(good, 11, "too much"),
+        ask(good, 13, "too much"),
         ask(without_seat, 1, "by credits"),
         ask(revoked, 1, "revoked"),
         ask(replace(good, gateway=stranger), 1, "stranger"),

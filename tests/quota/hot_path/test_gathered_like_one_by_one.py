@@ -27,12 +27,22 @@ from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.settle import settle
-from quota.models import CreditGrant, Gateway, RequestId, Reservation, UsageBucket, UsageEvent
+from quota.models import (
+    CreditGrant,
+    CreditLedgerEntry,
+    CreditMonth,
+    Gateway,
+    RequestId,
+    Reservation,
+    UsageBucket,
+    UsageEvent,
+)
 from quota.selectors.reconcile import differences
 from teams.models import SubscriptionKey
 from teams.services.keys import revoke_keys
 from tests.helpers.factories import (
     T0,
+    allow_credits,
     give_credits,
     key_of,
     limits,
@@ -63,15 +73,19 @@ def road() -> None:
 
 
 class Twin:
-    """A Team whose Owner and a member have seats; with Credits, and a member who has nothing else; and with
-    one whose key was revoked. One of its gateways has no credential any more.
+    """A Team whose Owner and a member have seats, the member with a cap; with two lots of Credits, of which
+    one expires, and a member who has nothing else; and with one whose key was revoked. One of its gateways
+    has no credential any more.
     """
 
     def __init__(self) -> None:
         scene = make_scene(limits(12 * PENNY, 30 * PENNY))
         self.team = scene.team
         give_credits(scene.team, 9 * PENNY)
+        give_credits(scene.team, 5 * PENNY, expires_at=T0 + 25 * MINUTE)
         seated, unseated, gone = (make_member(scene.team, credits=True) for _ in range(3))
+        allow_credits(seated, month_cap=6 * PENNY)
+        self.members = [scene.owner.pk, seated.pk, unseated.pk, gone.pk]
         for member in (seated, gone):
             make_seat(scene.team, scene.plan, holder=member)
         self.keys = [key_of(member) for member in (scene.owner, seated, unseated, gone)]
@@ -157,7 +171,24 @@ class Twin:
                 .order_by("pk")
                 .values_list("remaining_nanousd", flat=True)
             ),
+            self._paid(),
+            sorted(
+                (self.members.index(row.membership_id), row.month, row.used_nanousd)
+                for row in CreditMonth.objects.filter(**of_team)
+            ),
             [SubscriptionKey.objects.get(key_id=key[6:18]).last_used_at for key in self.keys[:4]],
+        ]
+
+    def _paid(self) -> list[Any]:
+        """What each lot paid, for whom and why. Which call it was says the event."""
+        lots = sorted(CreditGrant.objects.filter(team=self.team).values_list("pk", flat=True))
+        return [
+            [
+                lots.index(row.grant_id),
+                self.members.index(row.membership_id),
+                *(row.amount_nanousd, row.kind, row.account, row.cause, row.at),
+            ]
+            for row in CreditLedgerEntry.objects.filter(team=self.team, kind="use").order_by("id")
         ]
 
 
