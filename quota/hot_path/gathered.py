@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db import transaction
 
 from quota import servers
-from quota.hot_path.accounts import usable_of_many
+from quota.hot_path.accounts import Payer, usable_of_many
 from quota.hot_path.authorize import Authorization, authorization_of
 from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
 from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
@@ -53,7 +54,7 @@ class _Conflict(Exception):
     """Another connection was first with one of the request ids: nothing of the batch is written."""
 
 
-_KEY_FIELDS = [field.name for field in fields(CallState) if field.name not in _OF_KEYS]
+_KEY_FIELDS = [of_key.name for of_key in fields(CallState) if of_key.name not in _OF_KEYS]
 _GATHER_CALLS = f"""
 SELECT number, seated, asked_before, gateway_id, max_lifetime_seconds, charge_hold,
     {", ".join(_KEY_FIELDS)}, (usage).*
@@ -98,60 +99,98 @@ def _authorized(
             "at": at,
         },
     )
-    usages: dict[int, SeatUsage] = {}
-    taken: set[tuple[int, str]] = set()
-    decided: dict[int, NewHold] = {}
-    for (number, public_id), ask, row in zip(usual.items(), chosen, rows, strict=True):
-        usage = take_usage_of(row)
-        if row["key_id"] is None:
-            answers[number] = LOCKED if row["seated"] else LEFT
-            continue
-        seat_id, request = row["seat_id"], (row["team_id"], ask.request.request_id)
-        usage = usages.setdefault(seat_id, usage)
-        if row["gateway_id"] is None or row["asked_before"] or request in taken:
-            continue
-        state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        gateway = _gateway(row["gateway_id"], row["max_lifetime_seconds"], row["charge_hold"])
-        hold = _held(ask.request, public_id, gateway, state, row["at"])
-        if hold is None:
-            continue
-        taken.add(request)
-        usages[seat_id] = usage.with_hold(hold.reservation)
-        decided[number] = hold
-        answers[number] = authorization_of(hold, public_id, state.team_slug)
-    for number, answer in _not_paid(decided, rows[0]["at"]).items():
+    calls = [
+        _Call(number, public_id, ask.request, row, take_usage_of(row))
+        for (number, public_id), ask, row in zip(usual.items(), chosen, rows, strict=True)
+    ]
+    batch = _decided(calls, _Credits())
+    if payers := [hold.payer for hold in batch.holds if hold.credits_needed]:
+        # First it was decided as if there were enough. Where there is not, that counted as held what is not.
+        usable = usable_of_many([*dict.fromkeys(payers)], rows[0]["at"])
+        credits = _Credits(usable)
+        if any(credits.refuse(hold) for hold in batch.holds):
+            batch = _decided(calls, _Credits(usable))
+    if batch.holds:
+        _write_holds([hold.reservation for hold in batch.holds], rows[0]["at"])
+    for number, answer in batch.answers.items():
         answers[number] = answer
-        del decided[number]
-    if decided:
-        _write_holds([hold.reservation for hold in decided.values()], rows[0]["at"])
     return answers
 
 
-def _not_paid(decided: Mapping[int, NewHold], at: datetime) -> dict[int, NotHere]:
-    """Those of which the Credits are locked by somebody else, or may be too few; and all that was decided
-    after such a one on its seat, where it counted as held. For the others there are enough, and those stay
-    locked.
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A usual call: its place in the batch, and what was read for it."""
+
+    number: int
+    key_public_id: str
+    request: AuthorizeRequest
+    row: Mapping[str, Any]
+    usage: SeatUsage
+
+
+@dataclass
+class _Credits:
+    """What members may use of their Teams' Credits, less what the batch holds. None of a member: locked by
+    somebody else. None of all: not asked yet, and taken to be enough.
     """
-    needed = [hold.payer for hold in decided.values() if hold.credits_needed]
-    usable = usable_of_many([*dict.fromkeys(needed)], at) if needed else {}
-    held: Counter[int] = Counter()
-    not_paid: dict[int, NotHere] = {}
-    of_seat: dict[int | None, NotHere] = {}
-    for number, hold in decided.items():
-        seat_id, payer = hold.reservation.seat_id, hold.payer
-        if hold.credits_needed and seat_id not in of_seat:
-            left = usable[payer]
-            # What is held for others of the Team lessens what there is, but no member's cap: where both are
-            # near, the road for one may find enough, and decides.
-            if left is None:
-                of_seat[seat_id] = LOCKED
-            elif hold.credits_needed > left - held[payer.team_id]:
-                of_seat[seat_id] = LEFT
-            else:
-                held[payer.team_id] += hold.credits_needed
-        if seat_id in of_seat:
-            not_paid[number] = of_seat[seat_id]
-    return not_paid
+
+    usable: Mapping[Payer, int | None] | None = None
+    held: Counter[int] = field(default_factory=Counter)
+
+    def refuse(self, hold: NewHold) -> NotHere | None:
+        """Why the hold is not for here; None: it is held, if it needs anything.
+
+        What is held for others of the Team lessens what there is, but no member's cap: where both are near,
+        the road for one may find enough.
+        """
+        if not hold.credits_needed or self.usable is None:
+            return None
+        usable = self.usable.get(hold.payer, 0)
+        if usable is None:
+            return LOCKED
+        if hold.credits_needed > usable - self.held[hold.payer.team_id]:
+            return LEFT
+        self.held[hold.payer.team_id] += hold.credits_needed
+        return None
+
+
+@dataclass
+class _Batch:
+    """The seats as the calls before have left them, with the answers so far by their places."""
+
+    credits: _Credits
+    usages: dict[int, SeatUsage] = field(default_factory=dict)
+    taken: set[tuple[int, str]] = field(default_factory=set)
+    holds: list[NewHold] = field(default_factory=list)
+    answers: dict[int, Authorization | NotHere] = field(default_factory=dict)
+
+    def next(self, call: _Call) -> Authorization | NotHere:
+        """The answer to the next call."""
+        row = call.row
+        if row["key_id"] is None:
+            return LOCKED if row["seated"] else LEFT
+        seat_id, once = row["seat_id"], (row["team_id"], call.request.request_id)
+        usage = self.usages.setdefault(seat_id, call.usage)
+        if row["gateway_id"] is None or row["asked_before"] or once in self.taken:
+            return LEFT
+        state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
+        gateway = _gateway(row["gateway_id"], row["max_lifetime_seconds"], row["charge_hold"])
+        hold = _held(call.request, call.key_public_id, gateway, state, row["at"])
+        if hold is None:
+            return LEFT
+        if refusal := self.credits.refuse(hold):
+            return refusal
+        self.taken.add(once)
+        self.usages[seat_id] = usage.with_hold(hold.reservation)
+        self.holds.append(hold)
+        return authorization_of(hold, call.key_public_id, state.team_slug)
+
+
+def _decided(calls: Sequence[_Call], credits: _Credits) -> _Batch:
+    batch = _Batch(credits)
+    for call in calls:
+        batch.answers[call.number] = batch.next(call)
+    return batch
 
 
 @lru_cache(maxsize=256)

@@ -98,12 +98,12 @@ def test_members_of_one_team_never_hold_more_than_it_has(scene: Scene) -> None:
     assert Reservation.objects.count() == 2
 
 
-def test_of_a_seat_nothing_is_decided_after_a_call_that_credits_are_not_enough_for(scene: Scene) -> None:
+def test_a_call_that_credits_are_not_enough_for_is_in_the_way_of_none_behind_it(scene: Scene) -> None:
     give_credits(scene.team, 3 * PENNY)
     other = seated(scene)[1]
-    asks = [ask(scene.desk, 6, "a"), ask(scene.desk, 1, "b"), ask(other, 3, "c")]
-    assert parts(authorize_gathered(asks, at=T0)) == [LEFT, LEFT, (2, 1)]
-    assert [row.request_id for row in Reservation.objects.all()] == ["c"]
+    asks = [ask(scene.desk, 6, "a"), ask(scene.desk, 1, "b"), ask(other, 3, "c"), ask(scene.desk, 3, "d")]
+    assert parts(authorize_gathered(asks, at=T0)) == [LEFT, (1, 0), (2, 1), (1, 2)]
+    assert [row.request_id for row in Reservation.objects.order_by("request_id")] == ["b", "c", "d"]
 
 
 @pytest.mark.parametrize(
