@@ -197,6 +197,14 @@ def test_a_call_may_draw_on_a_lot_that_lived_when_it_was_asked_for(scene: Scene)
     assert lots() == [0]
 
 
+def test_a_lot_that_had_expired_when_it_was_asked_for_pays_nothing(scene: Scene) -> None:
+    give_credits(scene.team, 10 * PENNY, expires_at=T0 + MINUTE)
+    give_credits(scene.team, 10 * PENNY)
+    held = authorize_gathered([ask(scene.desk, 5, "a")], at=T0 + MINUTE)
+    assert parts(settle_gathered([report(scene.desk, held[0], 5)], at=T0 + 2 * MINUTE)) == [(2, 3)]
+    assert lots() == [10, 7]
+
+
 def test_more_than_was_held_is_left_and_nothing_of_it_is_written(scene: Scene) -> None:
     give_credits(scene.team, 10 * PENNY)
     held = authorize_gathered([ask(scene.desk, 4, "a")], at=T0)

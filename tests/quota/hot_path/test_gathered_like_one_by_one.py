@@ -79,7 +79,7 @@ class Twin:
     """
 
     def __init__(self) -> None:
-        scene = make_scene(limits(12 * PENNY, 30 * PENNY))
+        scene = make_scene(limits(6 * PENNY, 30 * PENNY))
         self.team = scene.team
         give_credits(scene.team, 9 * PENNY)
         give_credits(scene.team, 5 * PENNY, expires_at=T0 + 25 * MINUTE)
