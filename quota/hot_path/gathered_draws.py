@@ -1,10 +1,10 @@
 """Many draws from many holds in one transaction: a few round trips and one commit for all of them.
 
-Only what is usual is done here: a draw from an open hold on a seat that the windows, or what is held in them
-and in Credits, cover. The answer `LEFT` leaves anything else to the road for one (`draw_from`), which writes
-nothing before, so that nothing is decided twice; and of one report all later draws on that seat, so that they
-are charged in order. Both roads decide by the same functions (`draw_of`, `worked_out`), so they give the same
-answers.
+Only what is usual is done here: a draw from a hold on a seat, which is open or has lapsed, that the windows,
+or what is held in them and in Credits, cover. The answer `LEFT` leaves anything else to the road for one
+(`draw_from`), which writes nothing before, so that nothing is decided twice; and of one report all later
+draws on that seat, so that they are charged in order. Both roads decide by the same functions (`draw_of`,
+`worked_out`), so they give the same answers.
 
 Nothing here waits for a lock: what another transaction has locked is answered `LOCKED`.
 """
@@ -126,7 +126,10 @@ class _Batch:
         by = row["by_gateway_id"]
         gateway = self.gateway or (None if by is None else _gateway(by))
         hold = self.holds.get(draw.reservation_id) or _hold_of(row, usage)
-        if gateway is None or hold.state != Reservation.State.HELD or hold.id in self.closed:
+        # What a sweep has marked as over may be settled; where it was charged then, that is not for here.
+        is_over = hold.expired and draw.closes and not hold.was_charged_at_its_end
+        is_open = hold.state == Reservation.State.HELD or is_over
+        if gateway is None or not is_open or hold.id in self.closed:
             return LEFT
         once = draw.reservation_id, draw.report.draw_id
         before = self.hashes.get(once, row["drawn_hash"])

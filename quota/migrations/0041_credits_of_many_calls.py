@@ -1,6 +1,10 @@
 """Batches have Credits pay, too: what many members may use, and the lots of many Teams, are locked and read without waiting.
 And what one charge takes from lots, or many do, is written by one function, by statements that each name one Team.
+Batches settle what a sweep has marked as over, too.
 """
+
+import importlib
+import re
 
 from django.db import migrations
 
@@ -86,7 +90,33 @@ DROP FUNCTION quota_lock_free_credits(bigint[]);
 """
 
 
+def text_of(module, name):
+    """The function's text as that migration made it, which was the last to do so, to put in its place."""
+    made = importlib.import_module(f"quota.migrations.{module}")
+    texts = made.functions_anew() if hasattr(made, "functions_anew") else [made.WRITES]
+    found = re.search(rf"CREATE (?:OR REPLACE )?(FUNCTION {name}\(.*?END \$\$;)", "\n".join(texts), re.DOTALL)
+    return f"CREATE OR REPLACE {found[1]}"
+
+
+# The functions as they were made last, and what is other in them.
+CHANGED = [
+    (
+        text_of("0031_fewer_bytes_a_call", "quota_gather_holds"),
+        ("r.state IS NOT DISTINCT FROM 'held'", "(r.state IS NOT DISTINCT FROM 'held' OR r.expired)"),
+    ),
+    (
+        text_of("0032_rows_name_their_team", "quota_write_charges"),
+        (
+            "            state = CASE d.becomes",
+            "            expired = r.expired AND d.becomes = '',\n            state = CASE d.becomes",
+        ),
+    ),
+]
+BEFORE = "\n".join(text for text, _ in CHANGED)
+AFTER = "\n".join(text.replace(*change) for text, change in CHANGED)
+
+
 class Migration(migrations.Migration):
     dependencies = [("quota", "0039_members_checked_in_turn")]
 
-    operations = [migrations.RunSQL(READS + WRITES, DROP)]
+    operations = [migrations.RunSQL(READS + WRITES + AFTER, DROP + BEFORE)]

@@ -38,6 +38,7 @@ from quota.models import (
     UsageEvent,
 )
 from quota.selectors.reconcile import differences
+from quota.services.reservations import expire_reservations
 from teams.models import SubscriptionKey
 from teams.services.keys import revoke_keys
 from tests.helpers.factories import (
@@ -231,6 +232,8 @@ def test_batches_of_whatever_calls_answer_and_write_what_the_calls_do_one_by_one
     at = T0
     for pause, (kind, calls) in steps:
         at += pause + timedelta(seconds=1)
+        if pause:
+            expire_reservations(at=at)
         made = [
             [twin.ask(*call) if kind == "ask" else twin.report(*call) for call in calls]
             for twin in (together, one_by_one)
