@@ -63,16 +63,21 @@ BEGIN
 END $$;
 """
 
+# Without this it is planned anew at each call, since a span between two moments that are known looks cheaper: so of five
+# thousand seats four fifths of the time was planning. Rows are found by the primary key either way.
+PLANNED_ONCE = "ALTER FUNCTION quota_used_in_buckets SET plan_cache_mode = 'force_generic_plan';"
+
 # As they were made before.
 ONE_PERSON_BEFORE = importlib.import_module("quota.migrations.0003_states_of_calls").USABLE_CREDITS
 ONE_PERSON_BEFORE = ONE_PERSON_BEFORE[ONE_PERSON_BEFORE.index("CREATE FUNCTION quota_memberships_of_one_person(") :]
 BACK = (
     ONE_PERSON_BEFORE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
     + importlib.import_module("quota.migrations.0033_one_team_at_a_time").BARS
+    + "ALTER FUNCTION quota_used_in_buckets RESET plan_cache_mode;"
 )
 
 
 class Migration(migrations.Migration):
     dependencies = [("quota", "0039_members_checked_in_turn"), ("teams", "0009_a_person_in_a_team")]
 
-    operations = [migrations.RunSQL(OF_ONE_PERSON + BARS, BACK)]
+    operations = [migrations.RunSQL(OF_ONE_PERSON + BARS + PLANNED_ONCE, BACK)]

@@ -195,8 +195,8 @@ class Membership(models.Model):
             # The target of composite foreign keys: a row and its membership cannot name two Teams.
             models.UniqueConstraint(fields=["team", "id"], name="membership_in_team"),
         ]
-        # By person, and by person and Team. A statement that names the Team in these words (`team_id + 0`) can
-        # use no index of the Team alone, by which it would read all members.
+        # By person, and by person and Team. A statement that names the Team in these words (`team_id + 0`)
+        # can use no index of the Team alone, by which it would read all members.
         indexes = [models.Index(F("user"), F("team") + 0, name="membership_of_person_in_team")]
 
     def __str__(self) -> str:
