@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.selectors.overview import overdue_among
 from quota.outlook import NEARLY_FULL
 from quota.selectors.usage_bar import UsageBar
-from quota.views.own_bars import own_bars
+from quota.views.own_bars import listed_bars
 from teams.models import Membership
 from teams.permissions import Right, may
 
@@ -49,11 +49,12 @@ class TeamState:
 
 @register.simple_tag(takes_context=True)
 def team_states(context: RequestContext) -> list[TeamState]:
-    """Of who is signed in. The dot knows what the usage bar knows, of the member's own seat, windows and
-    Credits, by the one statement that reads the bars of all; it does not say why, nor until when, as the bar
-    does. An overdue payment is asked for at once in all Teams that the person pays for.
+    """Of who is signed in, in the Teams that the switcher lists. The dot knows what the usage bar knows, of
+    the member's own seat, windows and Credits, by the one statement that reads the bars of all; it does not
+    say why, nor until when, as the bar does. An overdue payment is asked for at once in all of these Teams
+    that the person pays for.
     """
-    bars = own_bars(context.request, timezone.now())
+    bars = listed_bars(context.request, timezone.now())
     paid_for = [bar.membership.team_id for bar in bars if may(bar.membership, Right.MANAGE_BILLING)]
     overdue = overdue_among(paid_for)
     return [

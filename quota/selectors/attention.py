@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Min
+from django.db.models import Count, Min, Window
 
 from quota.models import CreditGrant
 from quota.selectors.balance import ApiBalance, balance_to_top_up
@@ -56,7 +56,9 @@ class Attention:
 
 def attention(team: Team, at: datetime) -> Attention:
     """As of a moment."""
-    idle = idle_holdings(team, at)
+    # Named and counted at once: of each holding the last charge is read.
+    counted = idle_holdings(team, at).annotate(of=Window(Count("pk")))
+    idle = list(counted.select_related("membership__user")[:NAMED])
     owe = owing(team)
     lots = CreditGrant.objects.for_team(team).credits().live(at).filter(expires_at__lte=at + EXPIRING_WITHIN)
     expiring = lots.remaining()
@@ -66,8 +68,8 @@ def attention(team: Team, at: datetime) -> Attention:
         owing=usage_bars(list(owe.select_related("user")[:NAMED]), at),
         owing_count=owe.count(),
         near_limit=near_limit(team, at),
-        idle=[holding.membership for holding in idle.select_related("membership__user")[:NAMED]],
-        idle_count=idle.count(),
+        idle=[holding.membership for holding in idle],
+        idle_count=getattr(idle[0], "of", 0) if idle else 0,
         refused=without_seat(team, at),
         free_plans=free,
         without_seat=list(without[:NAMED]),

@@ -54,6 +54,16 @@ def find(user: User, text: str) -> Found:
     )
 
 
+def teams_called(memberships: Iterable[Membership], text: str) -> list[Membership]:
+    """Those of these memberships, each with its Team, whose Team has this text in the name that is shown: the
+    first few, in their order.
+    """
+    if len(text) < SHORTEST:
+        return []
+    wanted = text.casefold()
+    return [one for one in memberships if wanted in one.team.display_name.casefold()][:MOST]
+
+
 def _teams(memberships: Iterable[Membership], right: Right) -> list[int]:
     return [membership.team_id for membership in memberships if may(membership, right)]
 

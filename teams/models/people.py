@@ -150,7 +150,7 @@ class Membership(models.Model):
         Team, verbose_name=_("Team"), on_delete=models.PROTECT, related_name="memberships"
     )
     user = models.ForeignKey(
-        User, verbose_name=_("user"), on_delete=models.PROTECT, related_name="memberships"
+        User, verbose_name=_("user"), on_delete=models.PROTECT, related_name="memberships", db_index=False
     )
     role = models.CharField(_("role"), max_length=10, choices=Role)
     is_founder = models.BooleanField(
@@ -195,6 +195,9 @@ class Membership(models.Model):
             # The target of composite foreign keys: a row and its membership cannot name two Teams.
             models.UniqueConstraint(fields=["team", "id"], name="membership_in_team"),
         ]
+        # By person, and by person and Team. A statement that names the Team in these words (`team_id + 0`)
+        # can use no index of the Team alone, by which it would read all members.
+        indexes = [models.Index(F("user"), F("team") + 0, name="membership_of_person_in_team")]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"

@@ -12,18 +12,19 @@ from django.utils.safestring import SafeString
 
 from teams.models import Membership, Team
 from teams.permissions import Right, may
-from teams.views.base import last_team, own_memberships
+from teams.views.base import last_team, listed_memberships, slug_of_page
 
 register = template.Library()
 
 
 @dataclass(frozen=True)
 class Sidebar:
-    """One's memberships with their Teams, the Default Team first, then by name; and the one that the page is
-    about, or else the one that was opened last.
+    """One's memberships with their Teams, the Default Team first, then by name, and whether there are more
+    than these; and the one that the page is about, or else the one that was opened last.
     """
 
     memberships: list[Membership]
+    more: bool
     current: Membership | None
 
     @property
@@ -40,13 +41,11 @@ class Sidebar:
 @register.simple_tag(takes_context=True)
 def sidebar(context: RequestContext) -> Sidebar:
     """Of who is signed in."""
-    found = own_memberships(context.request)
-    match = context.request.resolver_match
-    of_page = match.kwargs.get("slug") if match else None
+    found, more = listed_memberships(context.request)
     by_slug = {membership.team.slug: membership for membership in found}
     regular = [membership for membership in found if not membership.team.is_default]
-    current = by_slug.get(str(of_page)) or by_slug.get(last_team(context.request))
-    return Sidebar(found, current or next(iter(regular + found), None))
+    current = by_slug.get(slug_of_page(context.request)) or by_slug.get(last_team(context.request))
+    return Sidebar(found, more, current or next(iter(regular + found), None))
 
 
 @register.simple_tag(takes_context=True)

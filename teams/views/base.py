@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
@@ -24,6 +24,8 @@ PAGE_SIZE = 50
 # A cookie, since it outlasts the session: the address of the Team that was opened last.
 LAST_TEAM = "team"
 LAST_TEAM_AGE = 31_536_000
+# So many Teams the switcher lists; more are found by their names.
+LISTED_TEAMS = 50
 
 
 class PersonRequest(HttpRequest):
@@ -106,9 +108,35 @@ def own_memberships(request: HttpRequest) -> list[Membership]:
     """Those of who is signed in, with Team and user: the Default Team first, then by the Team's name. Read
     once a request, for the page and for the switcher of Teams.
     """
+    return once_a_request(request, "own_memberships", lambda: list(_own(request)))
+
+
+def listed_memberships(request: HttpRequest) -> tuple[list[Membership], bool]:
+    """Those of the same that the switcher lists, in the same order: the first fifty, and behind them those of
+    the Team that the page is about and of the one that was opened last. And whether there are more.
+    """
+    return once_a_request(request, "listed_memberships", lambda: _listed(request))
+
+
+def _own(request: HttpRequest) -> QuerySet[Membership]:
     mine = Membership.objects.live().filter(user=request.user.pk).select_related("team", "user")
-    in_order = mine.order_by("team__default_for", "team__name", "pk")
-    return once_a_request(request, "own_memberships", lambda: list(in_order))
+    return mine.order_by("team__default_for", "team__name", "pk")
+
+
+def _listed(request: HttpRequest) -> tuple[list[Membership], bool]:
+    everything: list[Membership] | None = getattr(request, "own_memberships", None)
+    first = list(_own(request)[: LISTED_TEAMS + 1]) if everything is None else everything
+    if len(first) <= LISTED_TEAMS:
+        return first, False
+    listed = first[:LISTED_TEAMS]
+    wanted = {slug_of_page(request), last_team(request)} - {"", *(one.team.slug for one in listed)}
+    return listed + (list(_own(request).filter(team__slug__in=wanted)) if wanted else []), True
+
+
+def slug_of_page(request: HttpRequest) -> str:
+    """What the address says of the Team that the page is about; empty where it names none."""
+    match = request.resolver_match
+    return str(match.kwargs.get("slug", "")) if match else ""
 
 
 def show(

@@ -63,6 +63,24 @@ def test_of_more_than_eight_teams_one_is_found_by_its_letters(
     page.wait_for_url("**/teams/globex/")
 
 
+def test_of_very_many_teams_the_palette_finds_one(
+    browser_page: Page, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teams.views.base.LISTED_TEAMS", 2)
+    page, owner = browser_page, make_user("ada@example.com")
+    for name in ("Acme", "Globex", "Initech"):
+        make_team(name, owner=owner)
+    arrive(page, live_server.url, owner)
+    page.locator("summary", has_text="Teams:").click()
+    expect(page.locator("#switcher-teams").get_by_role("link")).to_have_count(2)
+    page.get_by_role("button", name="Find a Team").click()
+    page.get_by_role("dialog").get_by_role("searchbox").fill("glob")
+    page.get_by_role("dialog").get_by_role("link", name="Globex", exact=True).click()
+    page.wait_for_url("**/teams/globex/")
+    page.locator("summary", has_text="Teams: Globex").click()
+    expect(page.locator("#switcher-teams").get_by_role("link")).to_have_count(3)
+
+
 def test_whoever_wants_no_motion_has_none_in_pages_and_charts(
     browser_page: Page, live_server: LiveServer
 ) -> None:

@@ -12,6 +12,7 @@ from django.db import connection
 from quota.models import Account
 from quota.services.balance import add_to_balance
 from quota.services.gateways import create_gateway
+from teams.models import Membership
 from teams.services.keys import reveal_key
 from tests.helpers.factories import (
     T0,
@@ -68,8 +69,9 @@ def a_call_of_each(desks: dict[str, Desk]) -> dict[str, Counter[str]]:
 
 def write_others() -> None:
     """People of another Team, each with a call under way on a seat, on Credits and on an API balance, with a
-    month of each, and with usage that is owed; and more gateways.
+    month of each, and with usage that is owed; more gateways; and other Teams of the customers.
     """
+    customers = {member.user for member in Membership.objects.live().select_related("user")}
     scene = make_scene()
     for number in range(OTHERS):
         seated, alone, payer = make_member(scene.team), make_member(scene.team), account()
@@ -82,6 +84,9 @@ def write_others() -> None:
         owe(seated)
         owe(seated, Account.BALANCE)
         create_gateway(name=f"edge {number}", at=T0, by=None)
+        team = make_team()
+        for user in customers:
+            make_member(team, user)
 
 
 def test_a_call_reads_as_many_rows_beside_many_others_as_alone() -> None:

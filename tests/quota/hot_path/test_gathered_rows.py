@@ -23,7 +23,17 @@ from quota.selectors.usage_bar import usage_bars
 from quota.services.gateways import create_gateway
 from teams.models import Membership
 from tests.helpers import citus
-from tests.helpers.factories import T0, Desk, Scene, make_desk, make_member, make_scene, make_seat, owe
+from tests.helpers.factories import (
+    T0,
+    Desk,
+    Scene,
+    make_desk,
+    make_member,
+    make_scene,
+    make_seat,
+    make_team,
+    owe,
+)
 from tests.helpers.roads import hash_of
 from tests.helpers.rows_read import forget_statistics, read_by
 
@@ -110,8 +120,17 @@ def write_others(_: Desk) -> None:
         create_gateway(name=f"edge {number}", at=T0, by=None)
 
 
-@pytest.mark.parametrize("write", [write_others, write_history])
-def test_a_batch_reads_as_many_rows_beside_many_others_or_a_long_history_as_alone(
+def write_teams(_: Desk) -> None:
+    """Many Teams, in each of which everybody of the batch is a member."""
+    people = {member.user for member in Membership.objects.live().select_related("user")}
+    for _number in range(OTHERS):
+        team = make_team()
+        for user in people:
+            make_member(team, user)
+
+
+@pytest.mark.parametrize("write", [write_others, write_history, write_teams])
+def test_a_batch_reads_as_many_rows_beside_many_others_other_teams_or_a_long_history_as_alone(
     write: Callable[[Desk], None],
 ) -> None:
     scene = make_scene()

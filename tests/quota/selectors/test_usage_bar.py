@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
 
 from quota.hot_path.accounts import usable_credits
@@ -19,6 +21,7 @@ from teams.models import Membership, SeatHolding
 from tests.helpers.crowds import Crowd
 from tests.helpers.factories import T0, Scene, make_member
 from tests.helpers.hot_path import HOUR, MINUTE
+from tests.helpers.rows_read import forget_statistics
 
 pytestmark = pytest.mark.django_db
 
@@ -109,3 +112,27 @@ def test_the_bars_come_in_the_order_of_the_members_who_may_be_named_twice(scene:
     assert [bar.membership for bar in bars] == asked
     assert [bar.seat_id for bar in bars] == [None, scene.seat.pk, None]
     assert usage_bars([], T0) == []
+
+
+def test_of_many_seats_usage_is_found_by_a_hash_and_nothing_else_is_read_whole() -> None:
+    forget_statistics()
+    plan = plan_of_bars()
+    assert len(re.findall(r"Hash \w*\s*Join", plan)) == 1, plan
+    assert re.search(r"Hash Cond: \((u\.seat_id = f\.seat_id|f\.seat_id = u\.seat_id)\)", plan), plan
+    assert "Seq Scan" not in plan, plan
+
+
+def plan_of_bars() -> str:
+    """Of the statement of the database function, with its settings and without any values."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc, proconfig FROM pg_proc WHERE proname = 'quota_usage_bars'")
+        source, settings = cursor.fetchone()
+        for setting in settings:
+            cursor.execute("SELECT set_config(%s, %s, true)", setting.split("="))
+        statement = source.partition("RETURN QUERY")[2].rpartition("END")[0]
+        statement = statement.replace("p_membership_ids", "$1").replace("p_at", "$2")
+        cursor.execute(f"PREPARE bars (bigint[], timestamptz) AS {statement}")
+        cursor.execute("EXPLAIN EXECUTE bars ('{}', now())")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("DEALLOCATE bars")
+    return plan

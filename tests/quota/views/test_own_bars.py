@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.sql import fetch_all
 from quota.selectors.usage_bar import usage_bar
-from quota.views.own_bars import own_bar, own_bars
+from quota.views.own_bars import listed_bars, own_bar, own_bars
 from teams.models import Membership, User
 from teams.views.base import TeamRequest
 from tests.helpers.factories import T0, make_member, make_plan, make_seat, make_team, make_user
@@ -63,6 +63,30 @@ def test_a_page_and_the_switcher_read_the_bars_of_all_teams_by_one_statement(
     assert (answer.status_code, statements) == (200, [3])
     lists = [query["sql"] for query in queries if '"teams_team"."default_for_id" ASC' in query["sql"]]
     assert len(lists) == 1, lists
+
+
+def test_a_page_reads_the_bars_of_the_teams_that_the_switcher_lists_and_home_those_of_all(
+    as_user: AsUser, mia: User, statements: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teams.views.base.LISTED_TEAMS", 1)
+    client = as_user(mia)
+    for page, read in {"/account/profile/": [1], "/teams/zoo/": [2], "/account/": [3]}.items():
+        client.cookies.clear()
+        client.force_login(mia)
+        statements.clear()
+        assert client.get(page).status_code == 200
+        assert statements == read, page
+
+
+def test_the_bars_that_the_switcher_lists_are_those_of_home(
+    mia: User, statements: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teams.views.base.LISTED_TEAMS", 2)
+    request = RequestFactory().get("/")
+    request.user = mia
+    everything = own_bars(request, T0)
+    assert listed_bars(request, T0) == everything[:2]
+    assert statements == [3]
 
 
 def test_who_is_in_no_team_has_no_bars_and_nothing_is_asked(statements: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -29,6 +30,26 @@ def test_it_links_people_seats_and_keys_with_their_teams(as_user: AsUser) -> Non
     assert "API key mia&#x27;s build" in html
     assert "no-store" in answer.headers["Cache-Control"]
     assert "<html" not in html
+
+
+def test_it_links_teams_that_the_switcher_does_not_list(
+    as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teams.views.base.LISTED_TEAMS", 2)
+    owner = make_user()
+    for name in ("Acme", "Zoo", "Zoom"):
+        make_team(name, owner=owner)
+    client = as_user(owner)
+
+    def teams(text: str) -> list[str]:
+        html = client.post("/search/", {"q": text}).content.decode()
+        return re.findall(r'href="/teams/([^/]+)/"', html)
+
+    assert (teams("ZOO"), teams("zoom"), teams("acme"), teams("z")) == (["zoo", "zoom"], ["zoom"], [], [])
+    client.get("/teams/zoom/")  # it is listed, too, since it was opened last
+    assert teams("zoo") == ["zoo"]
+    monkeypatch.undo()
+    assert teams("zoo") == []
 
 
 def test_nothing_is_found_without_a_text_or_with_one_that_is_too_long(as_user: AsUser) -> None:

@@ -34,6 +34,12 @@ def current(bar: str) -> str:
     return bar.partition('<span class="switcher-name">')[2].partition("<")[0]
 
 
+def listed(bar: str) -> list[str]:
+    """The addresses of the Teams in the switcher, but for the Default Team, which is the first."""
+    items = bar.partition('id="switcher-teams"')[2].partition("</div>")[0]
+    return re.findall(r'href="([^"]+)"', items)[1:]
+
+
 @pytest.mark.parametrize(
     ("role", "pages"),
     [
@@ -121,6 +127,28 @@ def test_who_has_many_teams_can_search_them(as_user: AsUser) -> None:
     assert "data-filter" not in sidebar(client, "/account/")
     make_team("One more", owner=owner)
     assert 'data-filter="#switcher-teams" aria-label="Find a Team"' in sidebar(client, "/account/")
+
+
+def test_of_very_many_teams_the_first_are_listed_and_the_one_of_the_page_and_the_palette_finds_others(
+    as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teams.views.base.LISTED_TEAMS", 3)
+    owner = make_user()
+    for name in ("Acme", "Bolt", "Corn", "Zoo"):
+        make_team(name, owner=owner)
+    client = as_user(owner)
+    home = sidebar(client, "/account/")
+    assert listed(home) == ["/teams/acme/", "/teams/bolt/"]
+    assert "data-filter" not in home
+    assert '<button class="dropdown-item" type="button" data-palette hidden>Find a Team</button>' in home
+    zoo = sidebar(client, "/teams/zoo/members/")
+    assert (current(zoo), listed(zoo)) == ("Zoo", ["/teams/acme/", "/teams/bolt/", "/teams/zoo/"])
+    # Also where the page is about none, since it was opened last; beside that of the page.
+    assert current(sidebar(client, "/faq/")) == "Zoo"
+    corn = sidebar(client, "/account/usage/corn/")
+    assert (current(corn), listed(corn)[2:]) == ("Corn", ["/teams/corn/", "/teams/zoo/"])
+    client.force_login(make_user("another@example.com"))
+    assert listed(sidebar(client, "/account/")) == []
 
 
 def test_who_is_not_signed_in_has_none() -> None:
