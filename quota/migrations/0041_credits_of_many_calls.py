@@ -117,6 +117,6 @@ AFTER = "\n".join(text.replace(*change) for text, change in CHANGED)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("quota", "0039_members_checked_in_turn")]
+    dependencies = [("quota", "0040_bars_of_many_teams")]
 
     operations = [migrations.RunSQL(READS + WRITES + AFTER, DROP + BEFORE)]
