@@ -42,7 +42,7 @@ SELECT format('ALTER FUNCTION %s SET plan_cache_mode = force_custom_plan', oid::
 WHERE pronamespace = current_schema()::regnamespace AND proname IN (
     'quota_call_state', 'quota_api_call_state', 'quota_reservation_state', 'quota_seat_usages', 'quota_owes',
     'quota_credits_of', 'quota_lock_credits', 'quota_usable_credits', 'quota_usable_balance',
-    'quota_team_of_hold', 'quota_write_hold', 'quota_write_charge',
+    'quota_team_of_hold', 'quota_write_hold', 'quota_write_charge', 'quota_write_draws',
     'quota_used_in_buckets', 'quota_starts_of_buckets', 'quota_last_charge', 'quota_used_of_seat',
     'quota_used_then', 'quota_left_in_lots', 'quota_named_by_gateway', 'quota_is_used'
 )

@@ -132,10 +132,14 @@ def _into_constant(module: ModuleType, name: str, text: str) -> Callable[[], Non
 
 
 def database_functions(migration: str) -> dict[str, str]:
-    """The SQL that makes each function of a migration, by name."""
+    """The SQL that makes each function of a migration, by name; not that which undoes it."""
     module = importlib.import_module(migration)
-    sql = "".join(value for name, value in vars(module).items() if name.isupper() and isinstance(value, str))
-    found = re.findall(r"CREATE FUNCTION (\w+)(.*?\$\$.*?\$\$)", sql, re.S)
+    sql = "".join(
+        value
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str) and not name.endswith(("BEFORE", "BACK", "DROP"))
+    )
+    found = re.findall(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)(.*?\$\$.*?\$\$)", sql, re.S)
     return {name: f"CREATE OR REPLACE FUNCTION {name}{body}" for name, body in found}
 
 

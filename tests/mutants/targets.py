@@ -28,6 +28,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "quota.hot_path.lapses": (),
     "quota.hot_path.undo": (),
     "quota.hot_path.locks": (),
+    "quota.hot_path.lots": (),
     "quota.hot_path.charges": (),
     "quota.hot_path.buckets": (),
     "quota.hot_path.state": (),
@@ -47,6 +48,8 @@ MIGRATIONS = (
     "quota.migrations.0033_one_team_at_a_time",
     "quota.migrations.0035_buckets_count_from",
     "quota.migrations.0036_the_clock_after_the_locks_of_reports",
+    "quota.migrations.0040_bars_of_many_teams",
+    "quota.migrations.0041_credits_of_many_calls",
 )
 # The modules of `quota/hot_path` that ask database functions, and which of their functions ask each.
 CALLING = (
@@ -58,6 +61,7 @@ CALLING = (
     "gathered_draws",
     "gathered_events",
     "batches",
+    "lots",
 )
 CALLERS = {
     "quota_limit_transaction": ("state.locked_call_state", "state.locked_reservation_state"),
@@ -70,6 +74,10 @@ CALLERS = {
     "quota_call_state": ("state.locked_call_state",),
     "quota_last_moment": ("state.locked_reservation_state",),
     "quota_reservation_state": ("state.locked_reservation_state",),
+    "quota_lock_free_credits": ("accounts.usable_of_many",),
+    "quota_usable_of_many": ("accounts.usable_of_many",),
+    "quota_locked_lots": ("lots._locked_lots",),
+    "quota_write_draws": ("lots.write_draws",),
     "quota_lock_credits": ("accounts.usable_credits", "accounts.usable_in_account"),
     "quota_usable_credits": ("accounts.usable_credits",),
     "quota_memberships_of_one_person": ("accounts.usable_credits",),

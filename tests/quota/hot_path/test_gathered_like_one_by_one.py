@@ -183,10 +183,11 @@ class Twin:
     def _paid(self) -> list[Any]:
         """What each lot paid, for whom and why. Which call it was says the event."""
         lots = sorted(CreditGrant.objects.filter(team=self.team).values_list("pk", flat=True))
+        members = {pk: number for number, pk in enumerate(self.members)}
         return [
             [
                 lots.index(row.grant_id),
-                self.members.index(row.membership_id),
+                members.get(row.membership_id or 0),
                 *(row.amount_nanousd, row.kind, row.account, row.cause, row.at),
             ]
             for row in CreditLedgerEntry.objects.filter(team=self.team, kind="use").order_by("id")
