@@ -29,6 +29,11 @@ def test_the_functions_of_the_hot_path_can_be_taken_back() -> None:
     Those of partitions, and the three of one Team each, stay: tables that were parted go forward alone.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        assert left(cursor) == (45, 1)
+        names = import_module("quota.migrations.0041_credits_of_many_calls")
+        cursor.execute(names.DROP + names.BEFORE)
+        assert left(cursor) == (41, 1)
+        cursor.execute(import_module("quota.migrations.0040_bars_of_many_teams").BACK)
         assert left(cursor) == (41, 1)
         cursor.execute(import_module("quota.migrations.0037_the_ledger_by_month").DROP)
         assert left(cursor) == (40, 1)
