@@ -124,22 +124,6 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             "members in turn (decision 96).",
         )
     ],
-    "late": [
-        Limit(
-            "a settle",
-            "not known",
-            "The runs before met the goal, with 1.77: both reports take a few milliseconds.",
-            "Nothing yet: it was found at the end of November 2026.",
-        ),
-    ],
-    "flat": [
-        Limit(
-            "authorize",
-            "runs differ by as much",
-            "Two runs before it was 0.975 and 1.01.",
-            "Nothing yet: it was found at the end of November 2026.",
-        ),
-    ],
     "lists": [
         Limit(
             "overview",
