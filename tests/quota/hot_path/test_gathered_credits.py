@@ -15,6 +15,7 @@ from quota.hot_path.gathered_draws import SettleAsk, draw_gathered, settle_gathe
 from quota.hot_path.holds import AuthorizeRequest
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, Reservation, UsageEvent
 from quota.services.credits import set_credit_access
+from quota.services.entitlements import suspend_seat
 from teams.models import Membership
 from tests.helpers import citus
 from tests.helpers.factories import (
@@ -128,6 +129,15 @@ def test_a_cap_is_of_the_member_and_not_of_the_team(scene: Scene) -> None:
 def test_a_team_that_never_had_credits_is_left_and_no_row_of_them_is_made(scene: Scene) -> None:
     assert parts(authorize_gathered([ask(scene.desk, 3, "a")], at=T0)) == [LEFT]
     assert not hasattr(scene.team, "credits")
+
+
+def test_whose_seat_is_suspended_is_paid_by_credits_alone(scene: Scene) -> None:
+    give_credits(scene.team, 10 * PENNY)
+    other = seated(scene)[1]
+    suspend_seat(seat=scene.seat, at=T0, by=None)
+    asks = [ask(scene.desk, 6, "a"), ask(other, 4, "b"), ask(scene.desk, 3, "c")]
+    assert parts(authorize_gathered(asks, at=T0)) == [(0, 6), (2, 2), LEFT]
+    assert list(Reservation.objects.filter(seat=None).values_list("request_id", "plan")) == [("a", None)]
 
 
 def test_what_credits_are_held_for_is_drawn_from_the_lots_that_expire_first(scene: Scene) -> None:
