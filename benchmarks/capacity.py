@@ -27,12 +27,7 @@ CEILINGS = (
     ("settlements in bulk", "settlements", 0, "as calls"),
     ("calls with one key", "64 callers, one key", 0, "nothing: a seat is one lock. A lease"),
     ("calls that Credits pay", "Credits pay", 0, "web cores and PostgreSQL's, together"),
-    (
-        "calls paid by one pool of Credits",
-        "64 members, one pool",
-        0,
-        "nothing: a pool is one lock. Leases",
-    ),
+    ("calls paid by one pool of Credits", "64 members, one pool", 0, "nothing: a pool is one lock. Leases"),
     ("bars that programs ask for", "GET /api/v1/usage", 0, "web servers; then a larger primary"),
     ("bars that pages ask for, anew", "the bar's fragment", 0, "web servers"),
     ("pages of a Team of 5,000", "usage, p50", 0, "a replica for pages; web servers"),

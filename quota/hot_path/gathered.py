@@ -88,7 +88,6 @@ def _authorized(
     asks: Sequence[Ask], usual: Mapping[int, str], at: datetime | None
 ) -> list[Authorization | NotHere]:
     """`usual`: by the number of each that is, the public id of its key."""
-    answers: list[Authorization | NotHere] = [LEFT] * len(asks)
     chosen = [asks[number] for number in usual]
     rows = fetch_all(
         _GATHER_CALLS,
@@ -112,9 +111,7 @@ def _authorized(
             batch = _decided(calls, _Credits(usable))
     if batch.holds:
         _write_holds([hold.reservation for hold in batch.holds], rows[0]["at"])
-    for number, answer in batch.answers.items():
-        answers[number] = answer
-    return answers
+    return [batch.answers.get(number, LEFT) for number in range(len(asks))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from django.db import connection
 from quota.allocation import Draw, draw
 from quota.hot_path.accounts import Payer
 from quota.hot_path.sql import fetch_all
-from quota.models import Account, CreditGrant, UsageEvent
+from quota.models import CreditGrant, UsageEvent
+from quota.models.months import month_of
 from quota.querysets import CreditGrantQuerySet
 
 
@@ -82,7 +83,7 @@ def write_draws(drawn: Iterable[tuple[UsageEvent, Iterable[Draw]]]) -> None:
 def _row(event: UsageEvent, part: Draw) -> dict[str, Any]:
     return {
         "team_id": event.team_id,
-        "account": Account.BALANCE if event.api_key_id else Account.CREDITS,
+        "account": Payer(event.team_id, event.membership_id, event.api_key_id).account,
         "grant_id": part.grant_id,
         "nanousd": part.nanousd,
         "event_id": event.pk,
@@ -90,5 +91,5 @@ def _row(event: UsageEvent, part: Draw) -> dict[str, Any]:
         "api_key_id": event.api_key_id,
         "cause": f"usage of {event.model}",
         "at": event.recorded_at,
-        "month": event.occurred_at.date().replace(day=1),
+        "month": month_of(event.occurred_at),
     }

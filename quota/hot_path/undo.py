@@ -19,6 +19,7 @@ from quota.models import (
     UsageBucket,
     UsageEvent,
 )
+from quota.models.months import month_of
 from quota.models.usage import OWN_DRAW
 from quota.stored_windows import numbers_of
 from teams.models import User
@@ -98,7 +99,7 @@ def _give_back(event: UsageEvent, undo: UsageEvent, at: datetime, by: User | Non
         waived_nanousd=F("waived_nanousd") + F("left_nanousd"), left_nanousd=0
     )
     payer = Payer(event.team_id, event.membership_id, event.api_key_id)
-    month = event.occurred_at.date().replace(day=1)
+    month = month_of(event.occurred_at)
     if payer.account is Account.CREDITS:
         of_member = CreditMonth.objects.filter(
             team=event.team_id, membership=event.membership_id, month=month

@@ -4,11 +4,18 @@ all that calls write does: so Teams can be shared out over servers (`quota.servi
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from teams.models import ApiKey, Membership, Team
+
+
+def month_of(at: datetime) -> date:
+    """The first day of the calendar month of a moment, UTC: as the rows of months name it."""
+    return at.date().replace(day=1)
 
 
 class CreditMonth(models.Model):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from quota.models import ApiKeyMonth, CreditGrant, OwedUsage, TeamCredits
+from quota.models.months import month_of
 from quota.selectors.credits import team_credits
 from teams.models import ApiKey, Team
 
@@ -64,8 +65,3 @@ def month_used(keys: Iterable[ApiKey], at: datetime) -> dict[int, int]:
         "api_key_id", "used_nanousd"
     )
     return dict.fromkeys(ids, 0) | dict(rows)
-
-
-def month_of(at: datetime) -> date:
-    """The first day of the month, as `ApiKeyMonth` names it."""
-    return at.date().replace(day=1)

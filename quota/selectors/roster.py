@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.hot_path.catalog import PlanTerms, plan_terms
 from quota.models import CreditAccess, CreditMonth, Entitlement
+from quota.models.months import month_of
 from quota.selectors.asked_of_one_team import Calls, last_charge
 from quota.selectors.seat_use import idle_holdings, near_limit
 from quota.selectors.stopped import owing, without_seat
@@ -112,9 +113,8 @@ def rows_of(members: Sequence[Membership], at: datetime) -> list[RosterRow]:
     }
     used_at = _used_at(members)
     accesses = CreditAccess.objects.of(members)
-    month = at.date().replace(day=1)
     used = dict(
-        CreditMonth.objects.filter(membership__in=members, month=month).values_list(
+        CreditMonth.objects.filter(membership__in=members, month=month_of(at)).values_list(
             "membership_id", "used_nanousd"
         )
     )

@@ -94,12 +94,14 @@ def wait_for_no_disk() -> None:
 
 
 @contextmanager
-def database_function_without(name: str, clause: str) -> Iterator[None]:
-    """As if the function did not have the clause, for every connection; in a test that commits."""
+def database_function_without(name: str, clause: str, *, times: int = 1) -> Iterator[None]:
+    """As if the function did not have the clause, which it has so many times, for every connection; in a test
+    that commits.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [name])
         (made,) = cursor.fetchone()
-        assert clause in made
+        assert made.count(clause) == times
         cursor.execute(made.replace(clause, ""))
         try:
             yield

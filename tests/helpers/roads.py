@@ -26,6 +26,7 @@ from quota.hot_path.settle import settle
 from quota.models import Gateway
 from tests.helpers import factories
 from tests.helpers.api_client import V1, Answer, Caller
+from tests.helpers.factories import Desk
 from tokenplan.kit.errors import Refusal
 
 
@@ -43,6 +44,11 @@ def settle_gathered_first(*, gateway: Gateway, reservation_id: UUID, report: Rep
     if isinstance(answer, NotHere):
         return settle(gateway=gateway, reservation_id=reservation_id, report=report, at=at)
     return Drawn(answer, is_new=True, state="settled")
+
+
+def ask(desk: Desk, calls: int, name: str) -> Ask:
+    """For one call of `calls` cents, under this request id."""
+    return Ask(hash_of(desk.gateway), AuthorizeRequest(name, desk.key, "penny", {"calls": calls}))
 
 
 def hash_of(gateway: Gateway) -> str:

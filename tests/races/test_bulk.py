@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import partial
 
 import pytest
-from django.db import connection
 
 from quota.hot_path import gathered_events
 from quota.hot_path.batches import write_charges
@@ -20,6 +19,7 @@ from quota.hot_path.events import ReportedEvent
 from quota.models import Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from tests.helpers import citus
+from tests.helpers.databases import database_function_without
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -105,17 +105,8 @@ def paid(scene: Scene) -> tuple[int, int]:
     return quota // PENNY, sum(event.from_credits_nanousd for event in events) // PENNY
 
 
-@contextmanager
-def events_that_lock_nothing() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('quota_gather_events'::regproc)")
-        before = str(cursor.fetchone()[0])
-        assert before.count("FOR NO KEY UPDATE") == 2
-        cursor.execute(before.replace("FOR NO KEY UPDATE", ""))
-        try:
-            yield
-        finally:
-            cursor.execute(before)
+def events_that_lock_nothing() -> AbstractContextManager[None]:
+    return database_function_without("quota_gather_events", "FOR NO KEY UPDATE", times=2)
 
 
 @citus.not_on_a_cluster

@@ -5,8 +5,8 @@ and no window is oversold.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from quota.selectors.reconcile import differences
 from quota.selectors.usage_bar import usage_bar
 from teams.services.keys import revoke_keys
 from tests.helpers import citus
+from tests.helpers.databases import database_function_without
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -65,18 +66,8 @@ def two_batches_on_one_seat(scene: Scene) -> list[Any]:
         return race(*[lambda batch=batch: authorize_gathered(batch, at=T0) for batch in batches])
 
 
-@contextmanager
-def keys_that_nothing_locks() -> Iterator[None]:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('quota_gather_calls'::regproc)")
-        before = str(cursor.fetchone()[0])
-        assert before.count(lock) == 2
-        cursor.execute(before.replace(lock, ""))
-        try:
-            yield
-        finally:
-            cursor.execute(before)
+def keys_that_nothing_locks() -> AbstractContextManager[None]:
+    return database_function_without("quota_gather_calls", "FOR NO KEY UPDATE SKIP LOCKED", times=2)
 
 
 def test_control_without_their_locks_two_batches_take_the_same_room() -> None:

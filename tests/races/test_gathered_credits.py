@@ -5,24 +5,23 @@ and nobody waits for anybody.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from quota.hot_path import gathered as gathered_module
 from quota.hot_path import gathered_draws as draws_module
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.batches import LOCKED
 from quota.hot_path.draws import Report
-from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
-from quota.hot_path.holds import AuthorizeRequest
 from quota.models import CreditGrant, Reservation, TeamCredits, UsageEvent
 from quota.selectors.reconcile import differences
 from tests.helpers import citus
+from tests.helpers.databases import database_function_without
 from tests.helpers.factories import (
     T0,
     Desk,
@@ -35,7 +34,7 @@ from tests.helpers.factories import (
 )
 from tests.helpers.hot_path import MINUTE, PENNY
 from tests.helpers.races import race
-from tests.helpers.roads import hash_of
+from tests.helpers.roads import ask, hash_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), citus.not_on_a_cluster]
 
@@ -53,22 +52,8 @@ def desks() -> list[Desk]:
     return desks
 
 
-def ask(desk: Desk, calls: int, name: str) -> Ask:
-    return Ask(hash_of(desk.gateway), AuthorizeRequest(name, desk.key, "penny", {"calls": calls}))
-
-
-@contextmanager
-def credits_that_nothing_locks() -> Iterator[None]:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('quota_lock_free_credits'::regproc)")
-        before = str(cursor.fetchone()[0])
-        assert before.count(lock) == 1
-        cursor.execute(before.replace(lock, ""))
-        try:
-            yield
-        finally:
-            cursor.execute(before)
+def credits_that_nothing_locks() -> AbstractContextManager[None]:
+    return database_function_without("quota_lock_free_credits", "FOR NO KEY UPDATE SKIP LOCKED")
 
 
 def at_once(patch: pytest.MonkeyPatch, module: Any, write: str, *works: Any) -> list[Any]:

@@ -10,9 +10,8 @@ import pytest
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.batches import LEFT, NotHere
 from quota.hot_path.draws import Report, Settlement
-from quota.hot_path.gathered import Ask, authorize_gathered
+from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, draw_gathered, settle_gathered
-from quota.hot_path.holds import AuthorizeRequest
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, Reservation, UsageEvent
 from quota.services.credits import set_credit_access
 from quota.services.entitlements import suspend_seat
@@ -31,7 +30,7 @@ from tests.helpers.factories import (
     make_seat,
 )
 from tests.helpers.hot_path import MINUTE, PENNY
-from tests.helpers.roads import hash_of
+from tests.helpers.roads import ask, hash_of
 
 MONTH = timedelta(days=30)
 
@@ -54,10 +53,6 @@ def seated(scene: Scene, **access: Any) -> tuple[Membership, Desk]:
     allow_credits(member, **access)
     make_seat(scene.team, scene.plan, holder=member)
     return member, make_desk(member)
-
-
-def ask(desk: Desk, calls: int, name: str) -> Ask:
-    return Ask(hash_of(desk.gateway), AuthorizeRequest(name, desk.key, "penny", {"calls": calls}))
 
 
 def report(desk: Desk, held: object, calls: int) -> SettleAsk:
