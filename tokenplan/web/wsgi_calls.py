@@ -75,7 +75,12 @@ def call(application: Application, environ: dict[str, Any]) -> Answer:
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
         ]
 
-    result = application(environ, start_response)
+    try:
+        result = application(environ, start_response)
+    finally:
+        # A request of Django's refers to itself, so it stays until the garbage collector comes by; its body
+        # need not.
+        environ["wsgi.input"].close()
     answer.close = getattr(result, "close", answer.close)
     if getattr(result, "streaming", False) and not any(
         name == b"content-length" for name, _ in answer.headers

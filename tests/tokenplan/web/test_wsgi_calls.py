@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from django.core.handlers.wsgi import WSGIRequest
 
 from tests.helpers.asgi import request
-from tokenplan.web.wsgi_calls import environ_of
+from tokenplan.web.wsgi_calls import call, environ_of
 
 
 def test_a_request_is_what_was_sent() -> None:
@@ -41,3 +43,24 @@ def test_a_body_in_chunks_has_a_length() -> None:
     environ = environ_of(scope, b"abc")
     assert environ["CONTENT_LENGTH"] == "3"
     assert "HTTP_TRANSFER_ENCODING" not in environ
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_body_is_not_kept_after_the_answer(fails: bool) -> None:
+    received: list[Any] = []
+
+    def wsgi(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        received.append(environ["wsgi.input"].read())
+        if fails:
+            raise OSError
+        start("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    environ = environ_of(request("/", method="POST"), b"body")
+    if fails:
+        with pytest.raises(OSError):
+            call(wsgi, environ)
+    else:
+        assert call(wsgi, environ).body == b"ok"
+    assert received == [b"body"]
+    assert environ["wsgi.input"].closed

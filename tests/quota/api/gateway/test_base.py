@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from quota.api.gateway.base import GatewayView
 from quota.models import QuarantinedRow, UsageEvent
 from tests.helpers.api_client import Office, make_office
 from tests.helpers.factories import make_user
@@ -125,3 +128,23 @@ def test_an_operator_replays_a_row_and_writes_another_off() -> None:
     client.post(f"/admin/quota/quarantinedrow/{late.pk}/replay/", {"reason": "mended"}, follow=True)
     late.refresh_from_db()
     assert (late.waits, UsageEvent.objects.count()) == (True, 0)
+
+
+def test_what_a_gateway_sent_is_not_kept_after_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    office, made = make_office(), list[weakref.ref[Any]]()
+    initialize = GatewayView.initialize_request
+
+    def noted(view: GatewayView, *args: Any, **kwargs: Any) -> Any:
+        request = initialize(view, *args, **kwargs)
+        made.append(weakref.ref(request))
+        return request
+
+    monkeypatch.setattr(GatewayView, "initialize_request", noted)
+    gc.disable()  # a reference of the request to itself would keep it until the next collection
+    try:
+        assert office.gateway.post("gateway/events", {"events": [event(office)]}).body["accepted"] == 1
+        assert office.ask(5).status == 201
+        assert office.gateway.post("gateway/events", {"events": 7}).status == 422
+        assert {request() for request in made} == {None}
+    finally:
+        gc.enable()
