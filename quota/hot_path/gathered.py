@@ -1,7 +1,7 @@
 """Many calls of many gateways in one transaction: a few round trips and one commit for all of them.
 
-Only what is usual is done here: a Subscription Key with a working seat asks for a call that its windows have
-room for, or the Team's Credits. The answer `LEFT` leaves anything else to the road for one call
+Only what is usual is done here: a Subscription Key with a working seat asks for a call, or a lease, that its
+windows have room for, or the Team's Credits. The answer `LEFT` leaves anything else to the road for one call
 (`authorize`), which writes nothing before, so that nothing is decided twice. Both roads decide by the same
 function (`hold_for`), so they give the same answers. `gathered_draws` and `gathered_events` do the same after
 calls.
@@ -49,6 +49,8 @@ class Ask:
 # Fields of a state that are the same for all that is usual.
 _OF_KEYS = {"usage": None, "prior_reservation_id": None, "api_key_id": None}
 
+_OF_GATEWAYS = "gateway_id", "max_lifetime_seconds", "flush_seconds", "charge_hold"
+
 
 class _Conflict(Exception):
     """Another connection was first with one of the request ids: nothing of the batch is written."""
@@ -56,7 +58,7 @@ class _Conflict(Exception):
 
 _KEY_FIELDS = [of_key.name for of_key in fields(CallState) if of_key.name not in _OF_KEYS]
 _GATHER_CALLS = f"""
-SELECT number, seated, asked_before, gateway_id, max_lifetime_seconds, charge_hold,
+SELECT number, seated, asked_before, {", ".join(_OF_GATEWAYS)},
     {", ".join(_KEY_FIELDS)}, (usage).*
 FROM quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608  (its parts are constants of ours)
@@ -67,7 +69,9 @@ def authorize_gathered(asks: Sequence[Ask], *, at: datetime | None = None) -> li
 
     `at` is the moment of all of them, UTC; None: the database's clock, after the locks.
     """
-    usual = {number: id for number, ask in enumerate(asks) if (id := _usual_id(ask.request))}
+    named = ((number, genuine_subscription_key(ask.request.key_text)) for number, ask in enumerate(asks))
+    # What is forged is refused by the other road, which locks nothing for it either.
+    usual = {number: public_id for number, public_id in named if public_id}
     if not usual or servers.are_many():
         return [LEFT] * len(asks)
     try:
@@ -77,17 +81,10 @@ def authorize_gathered(asks: Sequence[Ask], *, at: datetime | None = None) -> li
         return [LEFT] * len(asks)
 
 
-def _usual_id(request: AuthorizeRequest) -> str | None:
-    """The public id of the genuine Subscription Key that asks for a call; None for any other request. What is
-    forged is refused by the other road, which locks nothing for it either.
-    """
-    return genuine_subscription_key(request.key_text) if request.hold_nanousd is None else None
-
-
 def _authorized(
     asks: Sequence[Ask], usual: Mapping[int, str], at: datetime | None
 ) -> list[Authorization | NotHere]:
-    """`usual`: by the number of each that is, the public id of its key."""
+    """`usual`: by the number of each that has a genuine Subscription Key, the key's public id."""
     chosen = [asks[number] for number in usual]
     rows = fetch_all(
         _GATHER_CALLS,
@@ -171,7 +168,7 @@ class _Batch:
         if row["gateway_id"] is None or row["asked_before"] or once in self.taken:
             return LEFT
         state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        gateway = _gateway(row["gateway_id"], row["max_lifetime_seconds"], row["charge_hold"])
+        gateway = _gateway(*(row[name] for name in _OF_GATEWAYS))
         hold = _held(call.request, call.key_public_id, gateway, state, row["at"])
         if hold is None:
             return LEFT
@@ -191,9 +188,14 @@ def _decided(calls: Sequence[_Call], credits: _Credits) -> _Batch:
 
 
 @lru_cache(maxsize=256)
-def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:
-    """As much of it as decides about the hold of a call. Nobody changes it."""
-    return Gateway(pk=id, max_lifetime_seconds=max_lifetime_seconds, charge_hold=charge_hold)
+def _gateway(id: int, max_lifetime_seconds: int, flush_seconds: int, charge_hold: bool) -> Gateway:
+    """As much of it as decides about a hold. Nobody changes it."""
+    return Gateway(
+        pk=id,
+        max_lifetime_seconds=max_lifetime_seconds,
+        flush_seconds=flush_seconds,
+        charge_hold=charge_hold,
+    )
 
 
 def _held(

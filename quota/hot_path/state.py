@@ -100,8 +100,9 @@ class SeatUsage:
         return SeatUsage(self.rules, buckets, self.live, self.counts_from)
 
     def with_hold(self, reservation: Reservation) -> SeatUsage:
-        """As if the reservation, which is of a call and new, were written."""
-        hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until)
+        """As if the reservation, which is new, were written."""
+        is_lease = reservation.model == ""
+        hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until, is_lease)
         until = reservation.charges_at or reservation.holds_until
         live = LiveHold(reservation.pk, hold, reservation.agent, until)
         return SeatUsage(self.rules, self.buckets, (*self.live, live), self.counts_from)

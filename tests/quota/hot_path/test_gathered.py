@@ -120,13 +120,12 @@ def test_what_is_not_usual_is_left_and_nothing_of_it_is_written() -> None:
         ask(replace(good, gateway=stranger), 1, "stranger"),
         ask(replace(good, key=forged(good.key)), 1, "forged"),
         ask(replace(good, key="sk-cp-x"), 1, "garbage"),
-        ask(good, 1, "lease", model="", estimate=None, hold_nanousd=PENNY),
         ask(good, 1, "unknown model", model="nobody"),
         ask(good, 1, "no such meter", estimate={"miles": 1}),
     ]
     answers = authorize_gathered(asks, at=T0)
     assert isinstance(answers[0], Authorization)
-    assert answers[1:] == [LEFT] * 10
+    assert answers[1:] == [LEFT] * 9
     assert [row.request_id for row in Reservation.objects.all()] == ["good"]
     assert api_key.texts.exists()
     # A repeat is for the other road, which answers it as the first time.

@@ -56,7 +56,7 @@ def test_a_usual_call_is_answered_whatever_stands_before_it_in_the_batch() -> No
         ask(replace(scene.desk, key=forged(scene.desk.key)), "forged"),
         ask(scene.desk, "too much", 99),
         Ask("0" * 64, ask(scene.desk, "nobody's").request),
-        ask(scene.desk, "lease", hold_nanousd=1),
+        ask(scene.desk, "unknown model", model="nobody"),
     ]
     assert answered([*unusual, ask(scene.desk, "good")]) == [False] * 5 + [True]
     assert Reservation.objects.count() == 2

@@ -247,7 +247,10 @@ def test_the_usage_of_many_seats_is_that_of_each() -> None:
 
 @pytest.mark.parametrize("charged", [T0 + MINUTE, None])
 def test_the_agent_of_a_new_hold_is_at_work_until_it_is_charged_or_ends(charged: datetime | None) -> None:
-    row = Reservation(created_at=T0, left_quota_nanousd=7, holds_until=T0 + 2 * MINUTE, charges_at=charged)
+    times = {"created_at": T0, "holds_until": T0 + 2 * MINUTE, "charges_at": charged}
+    row = Reservation(model="penny", left_quota_nanousd=7, **times)
     (live,) = NO_SEAT.with_hold(row).live
     assert live.hold == Hold(T0, 7, T0 + 2 * MINUTE)
+    row.model = ""
+    assert NO_SEAT.with_hold(row).live[0].hold == Hold(T0, 7, T0 + 2 * MINUTE, is_lease=True)
     assert live.agent_until == (charged or T0 + 2 * MINUTE)
