@@ -7,8 +7,9 @@ from __future__ import annotations
 import pytest
 
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.bulk import settle_many
+from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.events import ReportedEvent
 from quota.models import UsageEvent
 from quota.services.entitlements import resume_seat, suspend_seat
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
@@ -43,3 +44,15 @@ def test_what_is_drawn_from_a_lease_that_has_ended_is_before_later_rows_of_its_s
     )
     # Nobody pays for what comes after the end of the lease, but it fills the windows.
     assert (parts(of_lease), parts(of_call)) == ((0, 0, 7), (2, 3, 0))
+
+
+def event(scene: Scene, name: str, calls: int, hold: Authorization | None = None) -> ReportedEvent:
+    named = hold.reservation_id if hold else None
+    return ReportedEvent(name, scene.desk.key, "penny", {"calls": calls}, T0, reservation_id=named)
+
+
+def test_an_event_that_names_its_hold_is_before_later_ones_of_its_seat(scene: Scene) -> None:
+    rows = [event(scene, "a", 7, scene.desk.ask(1)), event(scene, "b", 5)]
+    record_events(gateway=scene.desk.gateway, events=rows, at=T0 + MINUTE)
+    charged = [parts(UsageEvent.objects.get(external_id=name)) for name in "ab"]
+    assert charged == [(7, 0, 0), (3, 2, 0)]
