@@ -10,6 +10,7 @@ from django.db import transaction
 
 from quota.hot_path import bulk
 from quota.hot_path.draws import Report, Settlement
+from quota.hot_path.gathered_draws import draw_gathered
 from quota.models import Reservation, UsageEvent
 from tests.helpers import citus
 from tests.helpers.factories import T0, give_credits, limits, make_scene
@@ -26,7 +27,7 @@ def test_a_draw_whose_hold_is_locked_is_charged_before_later_draws_of_its_seat(
     give_credits(scene.team, 100 * PENNY)
     first, second = (scene.desk.ask(1) for _ in range(2))
     locked, done = threading.Event(), threading.Event()
-    at_once = bulk.draw_gathered
+    at_once = draw_gathered
 
     def noted(*rows: Any, **more: Any) -> Any:
         try:
