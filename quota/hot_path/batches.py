@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -13,6 +13,7 @@ from quota.hot_path.charges import EVENT, AfterDraw, Call, Charging, HeldParts, 
 from quota.hot_path.lots import LotsOfMany, write_draws
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
+from quota.models import Reservation
 from quota.pricing import Charge
 from teams import keytext
 from tokenplan.kit.errors import Refusal, Unavailable
@@ -43,6 +44,13 @@ def genuine_subscription_key(key_text: str) -> str | None:
     except (Refusal, Unavailable):
         return None
     return public_id
+
+
+def seats_of_holds(ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """The seats of holds that a batch has not locked, so that no later row of theirs goes before them. A
+    hold's seat never changes. Where there are none, nothing is asked.
+    """
+    return dict(Reservation.objects.filter(pk__in=ids).values_list("pk", "seat")) if ids else {}
 
 
 def covered(

@@ -21,7 +21,15 @@ from uuid import UUID
 from django.db import transaction
 
 from quota import servers
-from quota.hot_path.batches import LEFT, LOCKED, REPEATED, NotHere, covered, write_charges
+from quota.hot_path.batches import (
+    LEFT,
+    LOCKED,
+    REPEATED,
+    NotHere,
+    covered,
+    seats_of_holds,
+    write_charges,
+)
 from quota.hot_path.charges import AfterDraw, Charging
 from quota.hot_path.draws import Drawn, Report, Settlement, check_open, digest_of, draw_of
 from quota.hot_path.lots import LotsOfMany
@@ -88,6 +96,9 @@ def _drawn(
     )
     paid = {row["team_id"] for row in rows if row["left_credits_nanousd"]}
     batch = _Batch(gateway, in_order=gateway is not None, lots=LotsOfMany(paid))
+    if batch.in_order:
+        not_here = {draw.reservation_id for draw, row in zip(draws, rows, strict=True) if row["id"] is None}
+        batch.seats = seats_of_holds(not_here)
     answers = [batch.next(draw, row) for draw, row in zip(draws, rows, strict=True)]
     if batch.charged:
         write_charges(batch.charged, rows[0]["at"])
@@ -97,7 +108,7 @@ def _drawn(
 @dataclass
 class _Batch:
     """The holds and seats as the draws before have left them. `in_order`: they are of one report, not of many
-    requests that came at the same time.
+    requests that came at the same time. `seats`: of the holds of a report that are not here.
     """
 
     gateway: Gateway | None
@@ -107,13 +118,15 @@ class _Batch:
     holds: dict[UUID, ReservationState] = field(default_factory=dict)
     closed: set[UUID] = field(default_factory=set)
     hashes: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
-    left: set[int] = field(default_factory=set)
+    seats: Mapping[UUID, int | None] = field(default_factory=dict)
+    left: set[int | None] = field(default_factory=set)
     charged: list[Charging] = field(default_factory=list)
 
     def next(self, draw: Settlement, row: dict[str, Any]) -> Drawn | NotHere:
         """What becomes of the next draw."""
         usage = take_usage_of(row)
         if row["id"] is None:
+            self.left.add(self.seats.get(draw.reservation_id))
             return LOCKED if row["is_open"] else LEFT
         seat_id: int = row["seat_id"]
         usage = self.usages.setdefault(seat_id, usage)

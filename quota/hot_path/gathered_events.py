@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from quota import servers
 from quota.hot_path.batches import (
@@ -25,6 +26,7 @@ from quota.hot_path.batches import (
     NotHere,
     covered,
     genuine_subscription_key,
+    seats_of_holds,
     write_charges,
 )
 from quota.hot_path.catalog import rate_card
@@ -67,7 +69,8 @@ def record_gathered(
             "at": at,
         },
     )
-    batch, row_of = _Batch(gateway, rows[0]["at"]), dict(zip(keys, rows, strict=True))
+    seats = seats_of_holds({event.reservation_id for event in events if event.reservation_id})
+    batch, row_of = _Batch(gateway, rows[0]["at"], seats), dict(zip(keys, rows, strict=True))
     answers = [batch.next(event, row_of.get(number)) for number, event in enumerate(events)]
     if batch.charged:
         write_charges(batch.charged, batch.at)
@@ -107,18 +110,21 @@ def _of_handle(event: ReportedEvent, texts: Mapping[str, Sequence[tuple[datetime
 
 @dataclass
 class _Batch:
-    """The seats as the calls before have left them."""
+    """The seats as the calls before have left them. `seats`: of the holds that events name."""
 
     gateway: Gateway
     at: datetime
+    seats: Mapping[UUID, int | None]
     usages: dict[int, SeatUsage] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
-    left: set[int] = field(default_factory=set)
+    left: set[int | None] = field(default_factory=set)
     charged: list[Charging] = field(default_factory=list)
 
     def next(self, event: ReportedEvent, row: dict[str, Any] | None) -> UsageEvent | NotHere:
         """What becomes of the next call; None: it is not for here."""
         answer = self._next(event, row) if row else LEFT
+        if event.reservation_id is not None:
+            self.left.add(self.seats.get(event.reservation_id))
         # Also of one that is left: whoever has the same id comes after it.
         self.ids.add(event.id)
         return answer
