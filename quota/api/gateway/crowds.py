@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
+from quota.hot_path.batches import seats_of_holds
 from quota.hot_path.credentials import recognise_gateway
 from quota.hot_path.free_rows import credits_of, is_taken, needed_by_hold, needed_by_key
 from quota.hot_path.gathered_draws import SettleAsk
@@ -93,11 +94,7 @@ def _named(path: str, body: bytes) -> _Named | None:
 def seats_of(asks: Sequence[SettleAsk]) -> list[Hashable]:
     """Of each report the seat that its hold is on; of one of no hold, that hold's id. Waits for no lock."""
     ids = [ask.reservation_id for ask in asks]
-    if not ids:
-        return []
-    # With a range, since of a list of ids the planner does not know which partitions they are in.
-    holds = Reservation.objects.filter(pk__in=ids, pk__range=(min(ids), max(ids)))
-    seats = dict(holds.values_list("pk", "seat_id"))
+    seats = seats_of_holds(ids)
     return [seats.get(id) or id for id in ids]
 
 
