@@ -17,7 +17,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from tokenplan.kit.errors import InvalidValue
-from tokenplan.kit.problems import body_too_large
+from tokenplan.kit.problems import BodyEncoded, body_too_large
 
 DEFAULT_LIMIT = 1_048_576
 
@@ -29,7 +29,8 @@ def bearer(request: Request) -> str | None:
 
 
 class BoundedJSONParser(BaseParser):
-    """Reads at most API_MAX_BODY_BYTES (1 MiB unless set) and refuses what plain `json` would let pass.
+    """Reads at most API_MAX_BODY_BYTES (1 MiB unless set), as they were sent, and refuses what plain `json`
+    would let pass.
 
     A subclass may set a `limit` of its own. With `storable = False` it lets text pass that cannot be stored,
     because its view checks each row.
@@ -44,6 +45,9 @@ class BoundedJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
+        request = (parser_context or {}).get("request")
+        if request is not None and request.headers.get("Content-Encoding", "identity") != "identity":
+            raise BodyEncoded
         limit = self.limit or int(getattr(settings, "API_MAX_BODY_BYTES", DEFAULT_LIMIT))
         body: bytes = stream.read(limit + 1)
         if len(body) > limit:

@@ -116,6 +116,12 @@ def body_too_large(limit: int) -> BodyTooLarge:
     )
 
 
+class BodyEncoded(drf.APIException):
+    status_code = 415
+    default_code = "body_encoded"
+    default_detail = _("Send the body as it is, without a Content-Encoding.")
+
+
 class BodyTooSlow(drf.APIException):
     status_code = 408
     default_code = "body_too_slow"
@@ -134,6 +140,7 @@ class CSRFFailed(drf.PermissionDenied):
 # The stable code and title of what the REST framework raises, by its class or the nearest one above it.
 FRAMEWORK: dict[type[drf.APIException], tuple[str, str | Promise]] = {
     BodyTooLarge: ("body_too_large", _("The body is too large")),
+    BodyEncoded: ("body_encoded", _("Compressed bodies are not read")),
     BodyTooSlow: ("body_too_slow", _("The body did not arrive in time")),
     ScopeTooNarrow: ("scope_too_narrow", _("The access token may only read")),
     CSRFFailed: ("csrf_failed", _("The request does not come from a page of this site")),

@@ -89,6 +89,8 @@ def _read(headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, object] | N
     kind = headers.get(b"content-type", b"").partition(b";")[0]
     if scheme.lower() != "bearer" or kind != b"application/json" or len(body) > SmallJSONParser.limit:
         return None
+    if b"content-encoding" in headers:
+        return None
     credential = credential.strip()
     if not is_credential(credential):
         return None

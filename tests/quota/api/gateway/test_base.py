@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from quota.api.gateway.base import GatewayView
-from quota.models import QuarantinedRow, UsageEvent
+from quota.models import QuarantinedRow, RequestId, UsageEvent
 from tests.helpers.api_client import Office, make_office
 from tests.helpers.factories import make_user
 from tests.helpers.hot_path import forged
@@ -148,3 +148,20 @@ def test_what_a_gateway_sent_is_not_kept_after_the_answer(monkeypatch: pytest.Mo
         assert {request() for request in made} == {None}
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("path", ["authorize", "settlements", "events"])
+def test_a_body_that_says_it_is_encoded_is_not_read(path: str) -> None:
+    office = make_office()
+    ask = {"request_id": "r1", "key": office.key, "model": "penny", "estimate": {"calls": 2}}
+    rows = {"events": [event(office)], "settlements": []}
+    body = ask if path == "authorize" else {path: rows[path]}
+    for encoding in ("gzip", "br", "gzip, identity"):
+        answer = office.gateway.post(f"gateway/{path}", body, **{"Content-Encoding": encoding})
+        assert (answer.status, answer.code) == (415, "body_encoded")
+    assert not RequestId.objects.exists()
+    assert not UsageEvent.objects.exists()
+    assert office.gateway.post(f"gateway/{path}", body, **{"Content-Encoding": "identity"}).status in (
+        200,
+        201,
+    )
