@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from quota.allocation import Draw, Split, split
@@ -13,6 +15,7 @@ from quota.hot_path.charges import EVENT, AfterDraw, Call, Charging, HeldParts, 
 from quota.hot_path.lots import LotsOfMany, write_draws
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
+from quota.models import Gateway
 from quota.pricing import Charge
 from teams import keytext
 from tokenplan.kit.errors import Refusal, Unavailable
@@ -43,6 +46,12 @@ def genuine_subscription_key(key_text: str) -> str | None:
     except (Refusal, Unavailable):
         return None
     return public_id
+
+
+@lru_cache(maxsize=256)
+def gateway_of(id: int, **columns: Any) -> Gateway:
+    """As much of it as decides, of a gateway that the database has recognised. Nobody changes it."""
+    return Gateway(pk=id, **columns)
 
 
 def covered(

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -24,7 +23,7 @@ from django.db import transaction
 from quota import servers
 from quota.hot_path.accounts import Payer, usable_of_many
 from quota.hot_path.authorize import Authorization, authorization_of
-from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
+from quota.hot_path.batches import LEFT, LOCKED, NotHere, gateway_of, genuine_subscription_key
 from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import (
@@ -137,8 +136,8 @@ class _Credits:
     def refuse(self, hold: NewHold) -> NotHere | None:
         """Why the hold is not for here; None: it is held, if it needs anything.
 
-        What is held for others of the Team lessens what there is, but no member's cap: where both are near,
-        the road for one may find enough.
+        What the batch holds for others of the Team is taken from what this member may use, too, though their
+        cap does not shrink by it. So it may refuse too much, never too little, and such a call goes alone.
         """
         if not hold.credits_needed or self.usable is None:
             return None
@@ -171,7 +170,11 @@ class _Batch:
         if row["gateway_id"] is None or row["asked_before"] or once in self.taken:
             return LEFT
         state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        gateway = _gateway(row["gateway_id"], row["max_lifetime_seconds"], row["charge_hold"])
+        gateway = gateway_of(
+            row["gateway_id"],
+            max_lifetime_seconds=row["max_lifetime_seconds"],
+            charge_hold=row["charge_hold"],
+        )
         hold = _held(call.request, call.key_public_id, gateway, state, row["at"])
         if hold is None:
             return LEFT
@@ -188,12 +191,6 @@ def _decided(calls: Sequence[_Call], credits: _Credits) -> _Batch:
     for call in calls:
         batch.answers[call.number] = batch.next(call)
     return batch
-
-
-@lru_cache(maxsize=256)
-def _gateway(id: int, max_lifetime_seconds: int, charge_hold: bool) -> Gateway:
-    """As much of it as decides about the hold of a call. Nobody changes it."""
-    return Gateway(pk=id, max_lifetime_seconds=max_lifetime_seconds, charge_hold=charge_hold)
 
 
 def _held(
