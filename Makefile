@@ -8,6 +8,15 @@ LOCKED := .venv/.locked
 PACKAGES := node_modules/.locked
 LITELLM := var/litellm
 TOOLS := var/tools
+# What fares on a Citus cluster as on one server: decision 92 says why the rest is not here.
+ON_CITUS := tests/quota/hot_path tests/quota/views tests/quota/api tests/quota/admin tests/billing/selectors \
+  tests/billing/admin tests/keepers/test_tenancy.py \
+  $(patsubst %,tests/races/test_%.py,amounts balance bulk credits money rollups same_id \
+    locks_of_calls locks_of_api_calls locks_of_lapses) \
+  $(patsubst %,tests/quota/services/test_%.py,distribution rollups partitions partitions_of_the_ledger reservations \
+    reconcile reconcile_alarms reconcile_rows reconcile_runs notices notices_follow windows_history \
+    windows_history_follows) \
+  tests/quota/selectors/test_usage_bar.py tests/quota/selectors/test_usage_series.py
 # The versions that the guides were last tried with.
 CLAUDE_CODE := 2.1.197
 OPENCLAW := 2026.9.6
@@ -20,7 +29,7 @@ $(foreach name,PORT HOST DATA DATABASE_URL REDIS_URL BASE_URL CHROMIUM WITH,$(if
 # Where this is set, every process compiles every module anew: a second for each that `up` and the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-all test-litellm tools mutants bench check format messages lock shots clean
+.PHONY: help setup run test test-all test-citus test-litellm tools mutants bench check format messages lock shots clean
 .DEFAULT_GOAL := help
 
 help: ## These targets
@@ -37,6 +46,10 @@ test: setup ## The test suite; ARGS= names some tests, COVERAGE=1 measures what 
 test-all: setup $(LITELLM)/.locked ## And the tests that take minutes, each property with more examples, and test-litellm unless ARGS= names some
 	@HYPOTHESIS_PROFILE=$(or $(HYPOTHESIS_PROFILE),all) $(BIN)/pytest -n auto --dist worksteal $(if $(COVERAGE),--cov --cov-report=term:skip-covered) $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-litellm)
+
+test-citus: setup ## What can run on a Citus cluster (decision 92), on that of CITUS_URL; ARGS= names some of its tests
+	@test -n "$$CITUS_URL" || { echo "CITUS_URL names no coordinator of a Citus cluster: see CONTRIBUTING.md" >&2; exit 1; }
+	@$(BIN)/pytest -n 0 $(or $(ARGS),$(ON_CITUS))
 
 test-litellm: setup $(LITELLM)/.locked ## The package for LiteLLM, with the real proxy, in an environment of its own
 	@cd integrations/litellm && $(CURDIR)/$(LITELLM)/bin/python -m pytest $(ARGS)

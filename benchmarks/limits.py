@@ -43,8 +43,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
             "",
             "processor time: see there",
             "The console, PostgreSQL and the client share two cores and use up nearly all of them. "
-            "The disk is not the limit: some 0.1 ms a commit, which many "
-            "calls share. So the rate is the cores divided by the processor time of a call.",
+            "The disk is not the limit: a flush takes as long as the description of the machine says, and "
+            "many calls share it. So the rate is the cores divided by the processor time of a call.",
             "What is said there. In prototypes without a gain: authorize and settle in one "
             "transaction, another switch interval of Python's threads.",
         )

@@ -60,7 +60,7 @@ def forget_refusals() -> int:
 
 @job("quota.keep_partitions")
 def keep_partitions() -> int:
-    """Makes the months of calls that are to come, and drops those that are no longer kept."""
+    """Makes the months to come of calls and of the ledger, and drops those that are no longer kept."""
     kept = partitions.keep_partitions(at=clock.database_now())
     return len(kept.made) + len(kept.dropped)
 

@@ -37,7 +37,8 @@ class Gathered(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # i
     patterns = (("*.css", CompressedManifestStaticFilesStorage.patterns[0][1][:2]),)
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """First prunes the style sheet, then has all files named and compressed."""
+        """First prunes the style sheet, then has all files that pages load named and compressed."""
+        paths = {name: path for name, path in paths.items() if is_served(name)}
         if TABLER in paths and not dry_run:
             sheet = Path(self.path(TABLER))
             sheet.write_text(pruned(sheet.read_text(), words_of_sources()))
@@ -71,13 +72,18 @@ def words_of_sources() -> set[str]:
     return {word for source in _sources() for word in WORD.findall(source.read_text())}
 
 
+def is_served(name: str) -> bool:
+    """Whether pages load it: of the front-end packages they do so of a few files."""
+    return not name.startswith("vendor/") or name in VENDORED
+
+
 def _served() -> Iterator[tuple[str, Path]]:
     """Each file's name and where it is now. Of two with one name, the one that is found first."""
     found: set[str] = set()
     for finder in get_finders():
         for path, storage in finder.list(NOT_SERVED):
             name = f"{prefix}/{path}" if (prefix := getattr(storage, "prefix", None)) else path
-            if name not in found and (not name.startswith("vendor/") or name in VENDORED):
+            if name not in found and is_served(name):
                 found.add(name)
                 yield name, Path(storage.path(path))
 

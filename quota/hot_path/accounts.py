@@ -44,7 +44,6 @@ def account_columns(payer: Payer, prefix: str, nanousd: int) -> dict[str, int]:
     }
 
 
-# The same arguments lock and check in the INSERT of a reservation, and read for everyone else.
 USABLE_CREDITS = """quota_usable_credits(
     %(team_id)s, %(membership_id)s, %(seated)s, %(occurred_at)s, %(lots_at)s, %(at)s, %(except_id)s, %(lock)s
 )"""

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from quota.allocation import Draw, Split, split
@@ -13,7 +15,7 @@ from quota.hot_path.charges import EVENT, AfterDraw, Call, Charging, HeldParts, 
 from quota.hot_path.lots import LotsOfMany, write_draws
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import SeatUsage, check_genuine, id_and_kind_of
-from quota.models import Reservation
+from quota.models import Gateway, Reservation
 from quota.pricing import Charge
 from teams import keytext
 from tokenplan.kit.errors import Refusal, Unavailable
@@ -55,6 +57,12 @@ def seats_of_holds(ids: Collection[UUID]) -> dict[UUID, int | None]:
     # With a range, since of a list of ids the planner does not know which partitions they are in.
     holds = Reservation.objects.filter(pk__in=ids, pk__range=(min(ids), max(ids)))
     return dict(holds.values_list("pk", "seat_id"))
+
+
+@lru_cache(maxsize=256)
+def gateway_of(id: int, **columns: Any) -> Gateway:
+    """As much of it as decides, of a gateway that the database has recognised. Nobody changes it."""
+    return Gateway(pk=id, **columns)
 
 
 def covered(

@@ -18,7 +18,7 @@ from quota.hot_path.batches import LEFT, REPEATED, NotHere
 from quota.hot_path.credentials import CredentialEnded, check_recognised
 from quota.hot_path.draws import Drawn, Settlement, draw_from
 from quota.hot_path.events import ReportedEvent, record_event
-from quota.hot_path.free_rows import InTheWay, is_free
+from quota.hot_path.free_rows import InTheWay, lock_all_if_free
 from quota.hot_path.gathered_draws import draw_gathered
 from quota.hot_path.gathered_events import record_gathered
 from quota.hot_path.state import locked_reservation_state
@@ -175,7 +175,7 @@ def _at_once(
 def _of_those_free(
     work: Callable[[Sequence[Row]], Sequence[Made | NotHere]], rows: Sequence[Row]
 ) -> Sequence[Made | NotHere]:
-    free = [is_free(row, credits=False) for row in rows]
+    free = [lock_all_if_free(row, credits=False) for row in rows]
     answers = iter(work([row for row, here in zip(rows, free, strict=True) if here]))
     return [next(answers) if here else LEFT for here in free]
 
@@ -184,7 +184,7 @@ def _alone(record: Callable[[Row], Made], row: Row, waits: _Waits) -> RowResult:
     """What became of one row. One that a lock was in the way of is `waits`'s to say."""
 
     def record_if_free(row: Row) -> Made:
-        if not is_free(row, credits=True):
+        if not lock_all_if_free(row, credits=True):
             raise InTheWay  # nobody reads its words
         return record(row)
 

@@ -21,7 +21,7 @@ class InTheWay(Unavailable):
     """Another transaction has locked what the row needs, and it was not waited for."""
 
 
-def is_free(row: Settlement | ReportedEvent, *, credits: bool) -> bool:
+def lock_all_if_free(row: Settlement | ReportedEvent, *, credits: bool) -> bool:
     """Whether all that the row needs could be locked at once: its hold, its key, its seat, and with `credits`
     the Team's row of Credits. It stays locked until the caller's transaction ends. A row for which there is
     nothing to lock is free: recording it says what is wrong with it.
@@ -32,7 +32,7 @@ def is_free(row: Settlement | ReportedEvent, *, credits: bool) -> bool:
         team_id, needed = _of_call(row)
     if credits and team_id is not None:
         needed.append(credits_of(team_id))
-    return all(is_taken(rows) for rows in needed)
+    return all(lock_if_free(rows) for rows in needed)
 
 
 def credits_of(team_id: int) -> QuerySet[TeamCredits]:
@@ -87,7 +87,9 @@ def _of_subscription_key(keys: QuerySet[SubscriptionKey], at: datetime) -> Neede
     ]
 
 
-def is_taken(rows: QuerySet[Any]) -> bool:
-    """Whether the row is locked now, until the caller's transaction ends, or is not there."""
+def lock_if_free(rows: QuerySet[Any]) -> bool:
+    """Lock the row until the caller's transaction ends. False: somebody else has locked it. One that is not
+    there is free.
+    """
     locked = rows.order_by().select_for_update(no_key=True, skip_locked=True, of=("self",))
     return bool(locked.values_list("pk")) or not rows.exists()

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -24,7 +23,7 @@ from django.db import transaction
 from quota import servers
 from quota.hot_path.accounts import Payer, usable_of_many
 from quota.hot_path.authorize import Authorization, authorization_of
-from quota.hot_path.batches import LEFT, LOCKED, NotHere, genuine_subscription_key
+from quota.hot_path.batches import LEFT, LOCKED, NotHere, gateway_of, genuine_subscription_key
 from quota.hot_path.holds import HOLD, AuthorizeRequest, NewHold, card_of, hash_of_request, hold_for
 from quota.hot_path.sql import fetch_all
 from quota.hot_path.state import (
@@ -49,7 +48,8 @@ class Ask:
 # Fields of a state that are the same for all that is usual.
 _OF_KEYS = {"usage": None, "prior_reservation_id": None, "api_key_id": None}
 
-_OF_GATEWAYS = "gateway_id", "max_lifetime_seconds", "flush_seconds", "charge_hold"
+# What decides of a gateway.
+_OF_GATEWAYS = "max_lifetime_seconds", "flush_seconds", "charge_hold"
 
 
 class _Conflict(Exception):
@@ -58,7 +58,7 @@ class _Conflict(Exception):
 
 _KEY_FIELDS = [of_key.name for of_key in fields(CallState) if of_key.name not in _OF_KEYS]
 _GATHER_CALLS = f"""
-SELECT number, seated, asked_before, {", ".join(_OF_GATEWAYS)},
+SELECT number, seated, asked_before, gateway_id, {", ".join(_OF_GATEWAYS)},
     {", ".join(_KEY_FIELDS)}, (usage).*
 FROM quota_gather_calls(%(keys)s, %(request_ids)s, %(credentials)s, %(at)s)
 """  # noqa: S608  (its parts are constants of ours)
@@ -134,8 +134,8 @@ class _Credits:
     def refuse(self, hold: NewHold) -> NotHere | None:
         """Why the hold is not for here; None: it is held, if it needs anything.
 
-        What is held for others of the Team lessens what there is, but no member's cap: where both are near,
-        the road for one may find enough.
+        What the batch holds for others of the Team is taken from what this member may use, too, though their
+        cap does not shrink by it. So it may refuse too much, never too little, and such a call goes alone.
         """
         if not hold.credits_needed or self.usable is None:
             return None
@@ -168,7 +168,8 @@ class _Batch:
         if row["gateway_id"] is None or row["asked_before"] or once in self.taken:
             return LEFT
         state = CallState(**{**_OF_KEYS, **{name: row[name] for name in _KEY_FIELDS}, "usage": usage})
-        gateway = _gateway(*(row[name] for name in _OF_GATEWAYS))
+        of_gateway = {name: row[name] for name in _OF_GATEWAYS}
+        gateway = gateway_of(row["gateway_id"], **of_gateway)
         hold = _held(call.request, call.key_public_id, gateway, state, row["at"])
         if hold is None:
             return LEFT
@@ -185,17 +186,6 @@ def _decided(calls: Sequence[_Call], credits: _Credits) -> _Batch:
     for call in calls:
         batch.answers[call.number] = batch.next(call)
     return batch
-
-
-@lru_cache(maxsize=256)
-def _gateway(id: int, max_lifetime_seconds: int, flush_seconds: int, charge_hold: bool) -> Gateway:
-    """As much of it as decides about a hold. Nobody changes it."""
-    return Gateway(
-        pk=id,
-        max_lifetime_seconds=max_lifetime_seconds,
-        flush_seconds=flush_seconds,
-        charge_hold=charge_hold,
-    )
 
 
 def _held(

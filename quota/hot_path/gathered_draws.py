@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from quota.hot_path.batches import (
     REPEATED,
     NotHere,
     covered,
+    gateway_of,
     seats_of_holds,
     write_charges,
 )
@@ -137,7 +137,7 @@ class _Batch:
 
     def _drawn(self, draw: Settlement, row: Mapping[str, Any], usage: SeatUsage) -> Drawn | NotHere:
         by = row["by_gateway_id"]
-        gateway = self.gateway or (None if by is None else _gateway(by))
+        gateway = self.gateway or (None if by is None else gateway_of(by))
         hold = self.holds.get(draw.reservation_id) or _hold_of(row, usage)
         # What a sweep has marked as over may be settled; where it was charged then, that is not for here.
         is_over = hold.expired and draw.closes and not hold.was_charged_at_its_end
@@ -175,12 +175,6 @@ class _Batch:
         return covered(
             found.call, price, seat_usage=usage, held=found.held, at=at, becomes=becomes, lots=self.lots
         )
-
-
-@lru_cache(maxsize=256)
-def _gateway(id: int) -> Gateway:
-    """As much of it as matters to a charge. Nobody changes it."""
-    return Gateway(pk=id)
 
 
 def _hold_of(row: Mapping[str, Any], usage: SeatUsage) -> ReservationState:

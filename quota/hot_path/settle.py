@@ -1,7 +1,7 @@
 """After a call: its hold is charged and closed, drawn from, or released.
 
 `at` is the moment, UTC; None: the database's clock after the locks, so that servers with different clocks
-agree. Each raises CredentialEnded where the credential that the gateway came with has ended meanwhile.
+agree.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def settle(*, gateway: Gateway, reservation_id: UUID, report: Report, at: dateti
 
     Settling twice with the same report gives the same event. Usage beyond what was held is recorded all the
     same, and so is what comes after the hold's lifetime. Raises ReservationUnknown, AlreadySettled (with
-    another report), AlreadyReleased, ReportedTooLate, MomentOutOfRange, InvalidUsage, ModelUnknown.
+    another report), AlreadyReleased, ReportedTooLate, MomentOutOfRange, InvalidUsage, InvalidValue,
+    ModelUnknown, CredentialEnded.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     check_recognised(gateway, locked.at)
@@ -38,7 +39,8 @@ def draw(*, gateway: Gateway, reservation_id: UUID, report: Report, at: datetime
     """Charge one call as a part of what is held, which shrinks by it; the hold stays open.
 
     The same draw twice is charged once. Raises ReservationUnknown, AlreadySettled, AlreadyReleased,
-    ReportedTooLate, EventIdReused, MomentOutOfRange, InvalidUsage, ModelUnknown.
+    ReportedTooLate, EventIdReused, MomentOutOfRange, InvalidUsage, InvalidValue, ModelUnknown,
+    CredentialEnded.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     check_recognised(gateway, locked.at)
@@ -52,7 +54,7 @@ def release(
     """Let go of what is held, or of what draws have left of it; what was charged of it at its end is given
     back. Releasing twice is the same as once. `gateway` is whose request it is.
 
-    Raises ReservationUnknown, AlreadySettled.
+    Raises ReservationUnknown, AlreadySettled, CredentialEnded.
     """
     locked = locked_reservation_state(reservation_id, at=at)
     if gateway is not None:

@@ -1,6 +1,6 @@
-"""What a decision about a call depends on, read by the database functions of migration 0003: after the lock
-by `locked_call_state` and `locked_reservation_state`, until the caller's transaction ends. `seat_usage` reads
-the same for showing and locks nothing.
+"""What a decision about a call depends on, read by database functions: after the lock by `locked_call_state`
+and `locked_reservation_state`, until the caller's transaction ends. `seat_usage` reads the same for showing
+and locks nothing.
 """
 
 from __future__ import annotations

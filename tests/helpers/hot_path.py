@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.bulk import record_events
 from quota.hot_path.catalog import windows_then
+from quota.hot_path.credentials import recognise_gateway
 from quota.hot_path.events import ReportedEvent
 from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
 from quota.selectors.usage_bar import usage_bar
+from quota.services.gateways import create_gateway
 from quota.windows import QuotaWindow
 from teams import keytext
 from tests.helpers.factories import T0, Scene, give_credits, limits, make_scene
@@ -30,6 +32,21 @@ def database_clock() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
         return moment
+
+
+def recognised_gateway() -> Gateway:
+    """As requests have it: with the credential by which it was recognised."""
+    _, text = create_gateway(name="recognised", at=T0, by=None)
+    gateway = recognise_gateway(text=text, at=T0)
+    assert gateway
+    return gateway
+
+
+def statements(work: Callable[[], object]) -> list[str]:
+    """What is asked of the database, but for where the transaction begins and ends."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
 
 
 def used(scene: Scene) -> list[int]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery.schedules import crontab
+from django.conf import settings
 from django.core.management import get_commands
 
 from billing import errors as billing_errors
@@ -103,6 +105,28 @@ class TestDocument:
         assert set(re.findall(r"manage\.py ([a-z_]+)", text)) - get_commands().keys() == set()
         targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
         assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.M)) - targets == set()
+
+
+def period(schedule: object) -> str:
+    """As the table says it: seconds up to a minute, then minutes, then hours; or the time of day."""
+    if isinstance(schedule, crontab):
+        minute, hour = str(schedule).split()[1:3]
+        return f"{int(hour):02}:{int(minute):02}"
+    assert isinstance(schedule, int)
+    if schedule <= 60:
+        return f"{schedule} s"
+    return f"{schedule // 3600} h" if schedule >= 3600 else f"{schedule // 60} min"
+
+
+def test_the_table_of_what_runs_when_is_the_schedule() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    section = re.search(r"^## What runs when\n(.+?)^## ", text, re.M | re.S)
+    assert section
+    rows = re.findall(r"^\| [^|]+ \| (\d[^|,]*?)(?:,[^|]*)? \| `(\w+\.\w+)` \|", section[1], re.M)
+    schedule = settings.CELERY_BEAT_SCHEDULE
+    assert sorted((task, when) for when, task in rows) == sorted(
+        (str(entry["task"]), period(entry["schedule"])) for entry in schedule.values()
+    )
 
 
 def test_every_variable_is_explained_and_no_other() -> None:

@@ -54,7 +54,10 @@ COMMANDS = [
     "expire_reservations",
     "expire_lots",
     "close_windows",
+    "roll_up_usage",
+    "keep_partitions",
     "work_inbox",
+    "top_up",
     "finish_payments",
     "reconcile",
 ]

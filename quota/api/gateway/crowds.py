@@ -15,7 +15,7 @@ from rest_framework.exceptions import APIException
 
 from quota.hot_path.batches import seats_of_holds
 from quota.hot_path.credentials import recognise_gateway
-from quota.hot_path.free_rows import credits_of, is_taken, needed_by_hold, needed_by_key
+from quota.hot_path.free_rows import credits_of, lock_if_free, needed_by_hold, needed_by_key
 from quota.hot_path.gathered_draws import SettleAsk
 from quota.hot_path.state import check_genuine
 from quota.models import Reservation
@@ -79,9 +79,9 @@ def locked_by(path: str, body: bytes) -> str | None:
     if needed is None:
         return None
     with transaction.atomic():
-        if not all(is_taken(rows) for rows in needed):
+        if not all(lock_if_free(rows) for rows in needed):
             return named.key
-        return None if is_taken(credits_of(named.team_id)) else named.team
+        return None if lock_if_free(credits_of(named.team_id)) else named.team
 
 
 def _named(path: str, body: bytes) -> _Named | None:
