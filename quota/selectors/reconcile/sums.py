@@ -190,8 +190,11 @@ WITH {_SCOPE}, {_SEAT_RULE}, written AS (
     SELECT c.seat_id, s.since, c.rule, c.starts_at, c.used_nanousd
     FROM scope s JOIN quota_closedwindow c
         ON c.seat_id = s.id AND c.ends_at > s.since AND c.starts_at <= s.until
-    WHERE s.id = ANY(%(whole)s) AND c.rule NOT LIKE 'first_use/%%'
-        AND NOT EXISTS (SELECT 1 FROM seat_rule r WHERE r.seat_id = c.seat_id AND r.rule = c.rule)
+    WHERE s.id = ANY(%(whole)s) AND NOT EXISTS (
+        SELECT 1 FROM quota_entitlement e
+            JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = c.rule
+        WHERE e.seat_id = c.seat_id
+    )
 )
 SELECT format('closed window of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
         to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
