@@ -13,8 +13,8 @@ from quota.selectors.reconcile.difference import Difference, rows_of
 
 EVER = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-# By how much the clocks of servers may differ: what was recorded so shortly before history was written may not
-# have been read by it.
+# By how much the clocks of servers may differ: what was recorded so shortly before history was written may
+# not have been read by it.
 CLOCKS_APART = timedelta(minutes=10)
 
 # With where a bucket of each may begin: its window was open, or is, when the seat got the rule; since when a

@@ -66,8 +66,7 @@ def test_an_end_in_history_that_was_changed_is_found() -> None:
     _scene, about = two_sessions()
     plant("UPDATE quota_closedwindow SET ends_at = ends_at + interval '1 s' WHERE starts_at = %s", T0)
     assert found() == [
-        f"end of {about}{IN_THE_MORNING}: 2026-06-03T15:02:00+00:00 expected, "
-        "2026-06-03T15:02:01+00:00 found"
+        f"end of {about}{IN_THE_MORNING}: 2026-06-03T15:02:00+00:00 expected, 2026-06-03T15:02:01+00:00 found"
     ]
 
 
@@ -97,7 +96,7 @@ def test_history_of_a_rule_that_no_plan_of_the_seat_has_is_found() -> None:
     stray = f"closed window of {named(scene.seat)}, first_use/60, from {IN_THE_MORNING}"
     assert sorted(found()) == [
         f"{about}{IN_THE_MORNING}: 50000000 expected, none found",
-        f"{stray}: 0 expected, 50000000 found",
+        f"{stray}: none expected, 50000000 found",
     ]
 
 
@@ -135,7 +134,7 @@ def test_late_usage_that_history_was_to_have_read_is_missed() -> None:
 
 
 def test_a_window_whose_charges_were_all_undone_is_not_in_history() -> None:
-    scene, _about = two_sessions()
+    two_sessions()
     first = UsageEvent.objects.get(occurred_at=T0)
     correct_charge(event=first, usage=None, reason="x", at=T0 + DAY, by=None)
     assert found() == []
