@@ -11,10 +11,11 @@ from django.db import connection
 
 from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
-from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, RateCard, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
 from quota.services import windows_history
 from quota.services.corrections import correct_charge
+from quota.services.reservations import charge_lapsed_holds
 from quota.services.windows_history import close_windows
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.drift import named, plant
@@ -31,6 +32,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
+from tests.helpers.hot_path import charging
 from tokenplan.kit.clock import Turn
 
 pytestmark = pytest.mark.django_db
@@ -71,12 +73,24 @@ def test_a_charge_of_a_hundred_times_the_price_is_found_though_every_sum_agrees_
     assert found() == [f"amount of event {event.pk}: 50000000 expected, 5000000000 found"]
 
 
-def test_a_rate_card_that_is_not_that_of_the_hold_is_found() -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_rate_card_that_is_not_that_of_the_hold_is_found(reported: bool, is_there: bool) -> None:
     scene = make_scene()
-    event = scene.desk.use(5)
-    plant("UPDATE quota_usageevent SET rate_card_id = rate_card_id + 1")
-    card = Reservation.objects.get().rate_card_id
-    assert found() == [f"rate card of event {event.pk}: {card} expected, {card + 1} found"]
+    charging(scene)
+    if reported:
+        scene.desk.use(5)
+    else:
+        scene.desk.ask(5)
+        assert charge_lapsed_holds(at=T0 + HOUR) == 1
+    event, card = UsageEvent.objects.get(), RateCard.objects.get()
+    later = RateCard.objects.create(effective_from=T0 + HOUR, source_sha256="another", loaded_at=T0)
+    assert found() == []
+    another = later.pk if is_there else later.pk + 1
+    plant("UPDATE quota_usageevent SET rate_card_id = %s", another)
+    missing = f"what usage event {event.pk} is of: rows of its Team expected, none, or rows of another found"
+    other = f"rate card of event {event.pk}: {card.pk} expected, {another} found"
+    assert found() == ([other] if is_there else [missing, other])
 
 
 def test_the_tier_counts_all_input_and_the_cache_without_a_price_is_input() -> None:
