@@ -60,14 +60,14 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class MadeAndDropped:
     """The names of the partitions that a run has made and dropped."""
 
     made: list[str]
     dropped: list[str]
 
 
-def keep_partitions(*, at: datetime) -> Kept:
+def keep_partitions(*, at: datetime) -> MadeAndDropped:
     """Make the months up to the end of the next one, and drop those that are older than `RETENTION_MONTHS`,
     and of the ledger than `LEDGER_RETENTION_MONTHS`.
 
@@ -88,7 +88,7 @@ def keep_partitions(*, at: datetime) -> Kept:
             dropped += _drop_months(table, since)
     if settings.LEDGER_RETENTION_MONTHS:
         dropped += _drop_months(LEDGER, _month(at, -settings.LEDGER_RETENTION_MONTHS))
-    return Kept(made, dropped)
+    return MadeAndDropped(made, dropped)
 
 
 def partitions_of(table: str) -> list[Partition]:

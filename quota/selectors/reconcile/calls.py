@@ -237,14 +237,15 @@ ORDER BY c.id
 """  # noqa: S608
 
 
-_NAMED = "id, team_id, membership_id, key_id, api_key_id, api_text_id, seat_id, plan_id, gateway_id"
+_NAMED = """id, team_id, membership_id, key_id, api_key_id, api_text_id, seat_id, plan_id, gateway_id,
+    rate_card_id"""
 LINKS_OF_HOLDS = _links(
     "reservation",
-    f"SELECT {_NAMED}, rate_card_id, NULL::uuid AS reservation_id FROM quota_reservation r WHERE {_HOLDS}",  # noqa: S608
+    f"SELECT {_NAMED}, NULL::uuid AS reservation_id FROM quota_reservation r WHERE {_HOLDS}",  # noqa: S608
 )
 LINKS_OF_EVENTS = _links(
     "usage event",
-    f"SELECT {_NAMED}, NULL::bigint AS rate_card_id, reservation_id FROM quota_usageevent v WHERE {_EVENTS}",  # noqa: S608
+    f"SELECT {_NAMED}, reservation_id FROM quota_usageevent v WHERE {_EVENTS}",  # noqa: S608
 )
 
 EVENT_CHECKS = (LEDGER, OWED, ORIGINS, UNDONE, HOLDERS_OF_EVENTS, SETTLED, LINKS_OF_EVENTS)

@@ -112,11 +112,18 @@ def differences_of_charges(after: UUID, upto: UUID, holds_from: UUID) -> Iterato
     terms = _Terms()
     for row in rows_of(_CHARGES, after=after, upto=upto, holds_from=holds_from):
         charged = _Charged(*(json.loads(v) if n == _USAGE else v for n, v in enumerate(row)))
-        yield from _of_price(charged, terms)
+        yield from _of_card(charged)
+        yield from _of_cost(charged, terms)
         yield from _of_windows(charged, terms)
 
 
-def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
+def _of_card(charged: _Charged) -> Iterator[Difference]:
+    if charged.rate_card != charged.card_id:
+        about = f"rate card of event {charged.id}"
+        yield Difference(about, str(charged.card_id), str(charged.rate_card))
+
+
+def _of_cost(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
     if not charged.usage and charged.charges_hold:
         # What nobody had reported at the end of its hold: no price, and no more than was held.
         held = charged.held or 0
@@ -124,24 +131,21 @@ def _of_price(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
             yield Difference(f"amount of event {charged.id}", f"at most {held}", str(charged.amount))
         return
     card = terms.card(charged.card_id) if charged.card_id else {}
-    price = price_of(charged.usage, card.get(charged.model))
-    if price is None:
+    cost = cost_of(charged.usage, card.get(charged.model))
+    if cost is None:
         about = f"model of event {charged.id}"
         yield Difference(about, f"one of rate card {charged.card_id}", charged.model)
         return
-    if charged.rate_card != charged.card_id:
-        about = f"rate card of event {charged.id}"
-        yield Difference(about, str(charged.card_id), str(charged.rate_card))
-    if price.unpriced != charged.unpriced:
+    if cost.unpriced != charged.unpriced:
         about = f"whether all of event {charged.id} has a price"
-        yield Difference(about, str(not price.unpriced), str(not charged.unpriced))
-    amount = -price.amount if charged.is_undo else price.amount
+        yield Difference(about, str(not cost.unpriced), str(not charged.unpriced))
+    amount = -cost.amount if charged.is_undo else cost.amount
     if amount != charged.amount:
         yield Difference(f"amount of event {charged.id}", str(amount), str(charged.amount))
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class Cost:
     """What a usage costs; whether something of it has no price."""
 
     amount: int
@@ -153,7 +157,7 @@ _CACHED = ("cache_read_tokens", "cache_write_tokens")
 _HALF = Fraction(1, 2)
 
 
-def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
+def cost_of(usage: Mapping[str, int], tiers: Tiers | None) -> Cost | None:
     """What `usage` (meter to quantity) of a model with these prices costs; None where it has none. Exact in
     fractions, then rounded once, half up.
     """
@@ -170,7 +174,7 @@ def price_of(usage: Mapping[str, int], tiers: Tiers | None) -> Price | None:
             continue
         _, unit_size, nanousd = tier
         total += Fraction(quantity * nanousd, unit_size)
-    return Price(floor(total + _HALF), unpriced)
+    return Cost(floor(total + _HALF), unpriced)
 
 
 def _tier(tiers: Sequence[tuple[int, int, int]], size: int) -> tuple[int, int, int] | None:

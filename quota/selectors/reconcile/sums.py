@@ -101,6 +101,12 @@ _SCOPE = """scope AS (
         AS scope (id, since, until)
 )"""
 
+
+def _utc(moment: str) -> str:
+    """As Python writes it."""
+    return f"(to_jsonb({moment} AT TIME ZONE 'UTC') #>> '{{}}') || '+00:00'"
+
+
 # Every window rule that a seat was ever entitled to, but for first_use, and where its first bucket may begin:
 # a window that was open when the seat got the rule reaches back there. Not by the database function that
 # charges go by, whose mistake would be in both.
@@ -138,7 +144,7 @@ WITH {_SCOPE}, {_SEAT_RULE}, expected AS (
         AND b.starts_at > r.since - r.length / CASE r.policy WHEN 'rolling' THEN 60 ELSE 1 END
 )
 SELECT format('usage bucket of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
-        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
+        {_utc("starts_at")}),
     coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
 FROM expected FULL JOIN found USING (seat_id, since, rule, starts_at)
 WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
@@ -157,8 +163,8 @@ WHERE NOT EXISTS (
 GROUP BY s.id, b.rule ORDER BY s.id, b.rule
 """  # noqa: S608
 
-# Windows that had ended when history was last written, and into which nothing was reported since (ten
-# minutes are for servers whose clocks differ).
+# Windows that had ended when all of history was last written, or that it has come to since, and into which
+# nothing was reported since (ten minutes are for servers whose clocks differ).
 CLOSED_WINDOWS = f"""
 WITH {_SCOPE}, {_SEAT_RULE}, written AS (
     SELECT ran_at AS at FROM quota_jobprogress WHERE job = 'close_windows' AND ran_at IS NOT NULL
@@ -172,33 +178,42 @@ WITH {_SCOPE}, {_SEAT_RULE}, written AS (
             AND v.occurred_at < date_bin(r.length, r.until, h.origin) + r.length
         CROSS JOIN LATERAL (SELECT date_bin(r.length, v.occurred_at, h.origin) AS at) start
 ), expected AS (
-    SELECT u.seat_id, u.since, u.rule, u.starts_at, max(u.recorded_at) AS recorded_at,
+    SELECT u.seat_id, u.since, u.rule, u.starts_at, u.ends_at, max(u.recorded_at) AS recorded_at,
         CASE WHEN EXISTS (
             SELECT 1 FROM quota_entitlement e
                 JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = u.rule
             WHERE e.seat_id = u.seat_id AND e.starts_at < u.ends_at
                 AND (e.superseded_at IS NULL OR e.superseded_at > e.starts_at)
         ) THEN sum(u.nanousd) ELSE 0 END AS nanousd
-    FROM used u CROSS JOIN written WHERE u.ends_at <= written.at
+    FROM used u
     GROUP BY u.seat_id, u.since, u.rule, u.starts_at, u.ends_at
 ), found AS (
-    SELECT r.seat_id, r.since, r.rule, c.starts_at, c.used_nanousd AS nanousd
+    SELECT r.seat_id, r.since, r.rule, c.starts_at, c.ends_at, c.used_nanousd AS nanousd
     FROM seat_rule r JOIN quota_closedwindow c ON c.seat_id = r.seat_id AND c.rule = r.rule
         AND c.starts_at > r.since - r.length AND c.starts_at <= r.until
     UNION ALL
     -- Of rules that no plan of the seat has, as of buckets: only where all of the seat is looked at.
-    SELECT c.seat_id, s.since, c.rule, c.starts_at, c.used_nanousd
+    SELECT c.seat_id, s.since, c.rule, c.starts_at, c.ends_at, c.used_nanousd
     FROM scope s JOIN quota_closedwindow c
         ON c.seat_id = s.id AND c.ends_at > s.since AND c.starts_at <= s.until
-    WHERE s.id = ANY(%(whole)s) AND c.rule NOT LIKE 'first_use/%%'
-        AND NOT EXISTS (SELECT 1 FROM seat_rule r WHERE r.seat_id = c.seat_id AND r.rule = c.rule)
+    WHERE s.id = ANY(%(whole)s) AND NOT EXISTS (
+        SELECT 1 FROM quota_entitlement e
+            JOIN quota_planlimit l ON l.plan_id = e.plan_id AND l.rule_key = c.rule
+        WHERE e.seat_id = c.seat_id
+    )
 )
-SELECT format('closed window of %%s, %%s, from %%s', {names.seat("seat_id")}, rule,
-        to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')),
-    coalesce(expected.nanousd, 0), coalesce(found.nanousd, 0)
+SELECT format('%%s of %%s, %%s, from %%s', c.what, {names.seat("seat_id")}, rule, {_utc("starts_at")}),
+    c.expected, c.found
 FROM expected FULL JOIN found USING (seat_id, since, rule, starts_at) LEFT JOIN written ON true
-WHERE coalesce(expected.nanousd, 0) <> coalesce(found.nanousd, 0)
-    AND (expected.recorded_at IS NULL OR expected.recorded_at <= written.at - interval '10 minutes')
+    CROSS JOIN LATERAL (
+        SELECT 'closed window' AS what, coalesce(nullif(expected.nanousd, 0)::text, 'none') AS expected,
+            coalesce(found.nanousd::text, 'none') AS found
+        WHERE (expected.recorded_at IS NULL OR expected.recorded_at <= written.at - interval '10 minutes')
+            AND (found.ends_at IS NOT NULL OR expected.ends_at <= written.at)
+        UNION ALL
+        SELECT 'end of closed window', {_utc("expected.ends_at")}, {_utc("found.ends_at")}
+    ) AS c
+WHERE c.expected <> c.found
 ORDER BY seat_id, rule, starts_at
 """  # noqa: S608
 

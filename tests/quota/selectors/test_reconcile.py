@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
 
 from quota.hot_path.bulk import record_events
 from quota.hot_path.events import ReportedEvent
-from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, Reservation, UsageEvent
+from quota.models import ClosedWindow, CreditGrant, CreditLedgerEntry, RateCard, Reservation, UsageEvent
 from quota.selectors.reconcile import differences
+from quota.services import windows_history
 from quota.services.corrections import correct_charge
+from quota.services.reservations import charge_lapsed_holds
 from quota.services.windows_history import close_windows
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.drift import named, plant
@@ -29,6 +32,8 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
+from tests.helpers.hot_path import charging
+from tokenplan.kit.clock import Turn
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +41,9 @@ CENT = USD // 100
 FIRST_USE = Rule(Policy.FIRST_USE, 5 * 3600)
 HOUR = timedelta(hours=1)
 NEXT_WEEK = T0 + timedelta(days=8)
+EVERY_POLICY = pytest.mark.parametrize(
+    "rule", [FIVE_HOURS, WEEK, FIRST_USE], ids=["rolling", "fixed", "first use"]
+)
 
 
 def found(at: datetime = T0 + HOUR) -> list[str]:
@@ -65,12 +73,24 @@ def test_a_charge_of_a_hundred_times_the_price_is_found_though_every_sum_agrees_
     assert found() == [f"amount of event {event.pk}: 50000000 expected, 5000000000 found"]
 
 
-def test_a_rate_card_that_is_not_that_of_the_hold_is_found() -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_rate_card_that_is_not_that_of_the_hold_is_found(reported: bool, is_there: bool) -> None:
     scene = make_scene()
-    event = scene.desk.use(5)
-    plant("UPDATE quota_usageevent SET rate_card_id = rate_card_id + 1")
-    card = Reservation.objects.get().rate_card_id
-    assert found() == [f"rate card of event {event.pk}: {card} expected, {card + 1} found"]
+    charging(scene)
+    if reported:
+        scene.desk.use(5)
+    else:
+        scene.desk.ask(5)
+        assert charge_lapsed_holds(at=T0 + HOUR) == 1
+    event, card = UsageEvent.objects.get(), RateCard.objects.get()
+    later = RateCard.objects.create(effective_from=T0 + HOUR, source_sha256="another", loaded_at=T0)
+    assert found() == []
+    another = later.pk if is_there else later.pk + 1
+    plant("UPDATE quota_usageevent SET rate_card_id = %s", another)
+    missing = f"what usage event {event.pk} is of: rows of its Team expected, none, or rows of another found"
+    other = f"rate card of event {event.pk}: {card.pk} expected, {another} found"
+    assert found() == ([other] if is_there else [missing, other])
 
 
 def test_the_tier_counts_all_input_and_the_cache_without_a_price_is_input() -> None:
@@ -198,7 +218,7 @@ def test_history_that_differs_from_the_charges_is_found() -> None:
     tile = f"closed window of {named(scene.seat)}, rolling/18000, from 2026-06-03T07:00:00+00:00"
     assert found() == [f"{tile}: 50000000 expected, 50000001 found"]
     plant("DELETE FROM quota_closedwindow WHERE name = '5h'")
-    assert found() == [f"{tile}: 50000000 expected, 0 found"]
+    assert found() == [f"{tile}: 50000000 expected, none found"]
 
 
 def test_history_of_windows_that_nothing_was_used_in_is_found() -> None:
@@ -208,8 +228,8 @@ def test_history_of_windows_that_nothing_was_used_in_is_found() -> None:
     plant("UPDATE quota_closedwindow SET starts_at = starts_at - interval '5 hours' WHERE name = '5h'")
     about = f"closed window of {named(scene.seat)}, rolling/18000, from 2026-06-03T"
     assert found() == [
-        f"{about}02:00:00+00:00: 0 expected, 50000000 found",
-        f"{about}07:00:00+00:00: 50000000 expected, 0 found",
+        f"{about}02:00:00+00:00: none expected, 50000000 found",
+        f"{about}07:00:00+00:00: 50000000 expected, none found",
     ]
 
 
@@ -227,7 +247,7 @@ def test_history_that_is_not_written_yet_is_no_difference() -> None:
     assert len(found(NEXT_WEEK + HOUR)) == 1
 
 
-@pytest.mark.parametrize("rule", [FIVE_HOURS, WEEK, FIRST_USE], ids=["rolling", "fixed", "first use"])
+@EVERY_POLICY
 def test_where_buckets_count_from_is_not_taken_from_the_database_function_that_charges_go_by(
     rule: Rule,
 ) -> None:
@@ -243,3 +263,50 @@ def test_where_buckets_count_from_is_not_taken_from_the_database_function_that_c
         one for one in found() if one.startswith(f"usage bucket of {named(scene.seat)}, {rule.key}")
     ]
     assert [one.rpartition(": ")[2] for one in of_buckets] == ["50000000 expected, 0 found"]
+
+
+@EVERY_POLICY
+def test_an_end_of_a_window_in_history_that_was_changed_is_found(rule: Rule) -> None:
+    scene = make_scene([Limit("only", rule, USD)])
+    scene.desk.use(5)
+    close_windows(at=NEXT_WEEK)
+    starts_at, ends_at = ClosedWindow.objects.values_list("starts_at", "ends_at").get()
+    plant("UPDATE quota_closedwindow SET ends_at = ends_at + interval '1 s'")
+    ends = f"{ends_at.isoformat()} expected, {(ends_at + timedelta(seconds=1)).isoformat()} found"
+    about = f"closed window of {named(scene.seat)}, {rule.key}, from {starts_at.isoformat()}"
+    assert found() == [f"end of {about}: {ends}"]
+
+
+@EVERY_POLICY
+def test_a_row_of_nothing_in_history_is_found(rule: Rule) -> None:
+    scene = make_scene([Limit("only", rule, USD)])
+    scene.desk.use(5)
+    close_windows(at=NEXT_WEEK)
+    plant("UPDATE quota_closedwindow SET starts_at = starts_at - interval '7 days', used_nanousd = 0")
+    assert [one.rpartition(": ")[2] for one in found()] == [
+        "none expected, 0 found",
+        "50000000 expected, none found",
+    ]
+
+
+@EVERY_POLICY
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_history_of_a_run_that_was_cut_short_is_no_difference(
+    rule: Rule, ran_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has written some windows, though no whole run has said so, and has not come to others."""
+    scene = make_scene([Limit("only", rule, USD)])
+    if ran_before:
+        close_windows(at=T0)
+    for week in range(3):
+        scene.desk.use(5, at=T0 + week * timedelta(days=7))
+    monkeypatch.setattr(windows_history, "WINDOWS_PER_TRANSACTION", 1)
+    ticks = count()
+    later = T0 + timedelta(days=30)
+    # It is asked when usage has still to be read, and after each window.
+    close_windows(at=later, turn=Turn(2, lambda: float(next(ticks))))
+    assert (ClosedWindow.objects.count(), found(later)) == (2, [])
+    plant("UPDATE quota_closedwindow SET starts_at = starts_at - interval '1 hour' WHERE starts_at <= %s", T0)
+    assert "none expected, 50000000 found" in found(later)[0]
+    close_windows(at=later)
+    assert ClosedWindow.objects.count() == 4

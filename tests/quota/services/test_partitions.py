@@ -32,7 +32,7 @@ from quota.models import (
 from quota.selectors.reconcile import differences
 from quota.selectors.usage_series import total, usage_by
 from quota.services import rollups
-from quota.services.partitions import EVENTS, HOLDS, Kept, keep_partitions, partitions_of
+from quota.services.partitions import EVENTS, HOLDS, MadeAndDropped, keep_partitions, partitions_of
 from quota.services.reconcile import snapshot
 from quota.services.rollups import SumsAreAllThereIs, roll_up, start_anew
 from tests.helpers.factories import CREDIT, T0, USD, Scene, allow_credits, give_credits, make_scene
@@ -66,7 +66,7 @@ def write_again(event: UsageEvent, **said: object) -> None:
 def test_the_months_up_to_the_end_of_the_next_one_are_there_and_a_run_adds_what_is_missing() -> None:
     ends = {table: [moment_of(one.end) for one in partitions_of(table)] for table in TABLES}
     assert ends == {table: [month(2)] for table in TABLES}
-    assert keep_partitions(at=timezone.now()) == Kept([], [])
+    assert keep_partitions(at=timezone.now()) == MadeAndDropped([], [])
     names = [f"{table}_{month(more):%Y_%m}" for table in TABLES for more in (2, 3)]
     assert keep_partitions(at=month(2)).made == names
     assert [moment_of(one.start) for one in partitions_of(EVENTS)][1:] == [month(2), month(3)]
@@ -283,7 +283,7 @@ def test_where_somebody_reads_the_table_a_run_leaves_it_for_the_next_one(
     try:
         with other.cursor() as cursor:
             cursor.execute(f"BEGIN; SELECT count(*) FROM {EVENTS}")
-            assert keep_partitions(at=month(5) + A_WHILE) == Kept([], [])
+            assert keep_partitions(at=month(5) + A_WHILE) == MadeAndDropped([], [])
             assert UsageEvent.objects.count() == 4
             cursor.execute("ROLLBACK")
         assert len(keep_partitions(at=month(5) + A_WHILE).dropped) == 1
@@ -291,7 +291,7 @@ def test_where_somebody_reads_the_table_a_run_leaves_it_for_the_next_one(
         other.close()
 
 
-def keep_in_another_connection(at: datetime) -> Kept:
+def keep_in_another_connection(at: datetime) -> MadeAndDropped:
     try:
         return keep_partitions(at=at)
     finally:
@@ -305,7 +305,7 @@ def test_a_month_stays_while_reconcile_reads(settings: Settings, monkeypatch: py
     everything_was_read(first_id_at(month(2)))
     at = month(5) + A_WHILE
     with ThreadPoolExecutor(max_workers=1) as another, snapshot():
-        assert another.submit(keep_in_another_connection, at).result() == Kept([], [])
+        assert another.submit(keep_in_another_connection, at).result() == MadeAndDropped([], [])
     assert UsageEvent.objects.count() == 4
     assert len(keep_partitions(at=at).dropped) == 1
 

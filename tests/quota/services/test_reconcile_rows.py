@@ -19,6 +19,7 @@ from quota.services.partitions import keep_partitions
 from quota.services.reconcile import Progress, begin_run, work_on
 from quota.services.rollups import roll_up
 from quota.services.windows_history import close_windows
+from quota.windows import Limit, Policy, Rule
 from tests.helpers import citus
 from tests.helpers.factories import T0, USD, Scene, limits, make_scene, make_team
 from tests.helpers.rows_read import forget_statistics, read_by
@@ -73,7 +74,8 @@ def a_night(scene: Scene, *moments: datetime) -> Counter[str]:
 
 
 def scene() -> Scene:
-    return make_scene(limits(50 * USD, 500 * USD), at=T0 - 60 * DAY)
+    session = Limit("session", Rule(Policy.FIRST_USE, 4 * 3600), 50 * USD)
+    return make_scene([session, *limits(50 * USD, 500 * USD)], at=T0 - 60 * DAY)
 
 
 def test_a_run_reads_nothing_of_what_was_used_between_new_and_late_usage() -> None:
