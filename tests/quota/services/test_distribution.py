@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,7 +22,8 @@ from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
-from quota.models import CreditLedgerEntry, Gateway, UsageEvent
+from quota.ids import new_id
+from quota.models import CreditLedgerEntry, Gateway, UsageEvent, UsageStraggler
 from quota.selectors.usage_series import Group, usage_by
 from quota.servers import TABLES
 from quota.services import rollups
@@ -44,6 +46,7 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.roads import hash_of
+from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
 on_a_cluster = pytest.mark.skipif(not citus.is_named(), reason=citus.NOT_NAMED)
@@ -219,6 +222,43 @@ def test_usage_and_ledger_refuse_change_there_too(scene: Scene) -> None:
         with pytest.raises(DatabaseError, match=refused), transaction.atomic():
             model.objects.filter(team=scene.team).update(membership=None)
     assert (UsageEvent.objects.count(), CreditLedgerEntry.objects.count()) == (1, 1)
+
+
+@on_a_cluster
+@pytest.mark.django_db(transaction=True)
+def test_what_was_written_before_is_there_after_it_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollups, "BEHIND", timedelta(0))
+    with citus.another_database():
+        scene = make_scene()
+        give_credits(scene.team, 20 * USD)
+        allow_credits(scene.owner, month_cap=15 * USD)
+        hour_ago = UUID(int=new_id().int - (3_600_000 << 80))
+        write_event(scene.owner, 1, id=hour_ago)
+        assert roll_up() == 1
+        held = scene.desk.ask(3)
+        scene.desk.use(1200)
+        late = write_event(scene.owner, 1, id=UUID(int=hour_ago.int - 1))
+        before = rows_of_calls()
+        assert before["quota_usagestraggler"] == [f"({late.pk},f,{scene.team.pk})"]
+        citus.share_out_test_database()
+        assert servers.are_many()
+        assert rows_of_calls() == before
+        assert roll_up() == 2
+        scene.desk.settle(held, 2)
+        write_event(scene.owner, 1, id=UUID(int=hour_ago.int - 2))
+        assert roll_up() == 2
+        assert UsageStraggler.objects.count() == 0
+
+
+def rows_of_calls() -> dict[str, list[str]]:
+    with connection.cursor() as cursor:
+        rows = {}
+        for table in TABLES:
+            cursor.execute(f"SELECT r::text FROM {table} r")
+            rows[table] = sorted(row for (row,) in cursor.fetchall())
+        return rows
 
 
 @on_a_cluster
