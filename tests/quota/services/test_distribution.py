@@ -8,15 +8,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from quota import servers
+from quota.api.gateway.crowds import locked_by, shares_of
 from quota.hot_path.batches import LEFT
 from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.extend import Extension, extend
+from quota.hot_path.free_rows import is_free
 from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.lapses import charge_at_end
@@ -32,6 +35,7 @@ from quota.services.distribution import distribute, not_shared_out
 from quota.services.rollups import roll_up
 from quota.windows import Bucket
 from tests.helpers import citus
+from tests.helpers.api_client import make_office
 from tests.helpers.factories import (
     T0,
     USD,
@@ -192,15 +196,42 @@ def test_rows_in_bulk_of_many_teams_are_each_for_the_server_of_its_team(scene: S
     leases = [replace(desk, gateway=gateway).lease(USD).reservation_id for desk in desks]
     events = [ReportedEvent(f"e {desk.key}", desk.key, "penny", {"calls": 2}, T0) for desk in desks]
     draws = [Settlement(id, replace(report, model="penny"), closes=False) for id in leases]
-    for desk in desks:
-        desk.use(1)  # plans and rate cards are read once a process
+    with citus.asked_of_servers() as before:
+        for desk in desks:
+            desk.use(1)  # plans and rate cards are read once a process
     with citus.asked_of_servers() as asked:
         recorded = record_events(gateway=gateway, events=events, at=T0 + MINUTE)
         drawn = settle_many(gateway=gateway, settlements=draws, at=T0 + MINUTE)
     assert [result.is_new for result in [*recorded, *drawn]] == [True] * 16
     groups = asked.groups()
     assert {len(of_one) for of_one in groups} == {1}
-    assert len(set.union(*groups)) > 1
+    # A statement that names no Team is one for each group of shards, of which there are more than Teams here.
+    assert set.union(*groups) == set.union(*before.groups())
+
+
+@on_a_cluster
+def test_all_that_a_gateway_asks_over_http_about_a_call_is_for_one_server() -> None:
+    with time_machine.travel(T0, tick=False):
+        office = make_office()
+        office.settle(office.ask(request_id="r0").body["reservation"], 1)  # some things are read once
+        with citus.asked_of_servers() as asked:
+            settled, released = (office.ask(request_id=id).body["reservation"] for id in ("r1", "r2"))
+            path = f"gateway/reservations/{released}"
+            answers = [
+                office.settle(settled, 2),
+                office.settle(settled, 2),
+                office.gateway.get(path),
+                office.gateway.post(f"{path}/extend", {"lifetime_seconds": 900}),
+                office.gateway.post(f"{path}/release"),
+            ]
+            # Asked besides where many call at once, and where a row has waited for a lock.
+            assert len(shares_of(f"/api/v1/{path}/release", b"")) == 2
+            assert locked_by(f"/api/v1/{path}/release", b"") is None
+            assert is_free(Settlement(UUID(released), Report(usage={"calls": 1})), credits=True)
+    assert [answer.status for answer in answers] == [200] * 5
+    groups = asked.groups()
+    assert {len(of_one) for of_one in groups} == {1}
+    assert len(set.union(*groups)) == 1
 
 
 @on_a_cluster
