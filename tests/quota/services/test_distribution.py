@@ -292,6 +292,40 @@ def rows_of_calls() -> dict[str, list[str]]:
         return rows
 
 
+# They write many Teams' rows at once, or are of partitions and triggers.
+_PLANNED_FOR_ANY_TEAM = {
+    *("quota_gather_calls", "quota_gather_events", "quota_gather_holds", "quota_write_holds"),
+    *("quota_write_charges", "quota_lock_free_credits", "quota_locked_lots", "quota_usable_of_many"),
+    *("quota_seat_usages_at_once", "quota_fit_partition", "quota_note_straggler"),
+}
+
+
+@on_a_cluster
+def test_each_function_about_calls_but_those_of_batches_is_planned_for_the_team_in_hand() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosrc ~ %s"
+            " AND NOT coalesce(proconfig, '{}') @> '{plan_cache_mode=force_custom_plan}'",
+            [rf"\m({'|'.join(TABLES)})\M"],
+        )
+        assert {name for (name,) in cursor.fetchall()} == _PLANNED_FOR_ANY_TEAM
+
+
+@on_a_cluster
+@pytest.mark.django_db(transaction=True)
+def test_what_a_migration_has_made_anew_is_planned_for_one_team_again(scene: Scene) -> None:
+    def used() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT quota_used_in_buckets(%s, 1, 'r', now(), now())", [scene.team.pk])
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER FUNCTION quota_used_in_buckets SET plan_cache_mode = 'force_generic_plan'")
+    with pytest.raises(DatabaseError, match="could not create distributed plan"):
+        used()
+    call_command("migrate", verbosity=0)
+    used()
+
+
 @on_a_cluster
 def test_shared_out_twice_is_shared_out_once() -> None:
     assert not_shared_out() == []
