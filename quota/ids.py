@@ -38,6 +38,11 @@ def new_id_of(team_id: int) -> UUID:
     return UUID(int=milliseconds << _MS_SHIFT | 8 << 76 | high << 64 | 2 << 62 | low)
 
 
+def team_in(id: UUID) -> int | None:
+    """The number of the Team, where the id carries it."""
+    return id.int & ((1 << _TEAM_BITS) - 1) if id.version == 8 else None
+
+
 def first_id_at(moment: datetime) -> UUID:
     """No id that was made at the moment (aware) or later is smaller, nor an earlier one larger, to the
     millisecond.

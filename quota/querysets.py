@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
 
-from quota.ids import NO_ID, earlier
+from quota.ids import NO_ID, earlier, team_in
 from teams.models import ApiKey, Membership, User
 from teams.querysets import M, TeamOwned
 
@@ -93,6 +93,11 @@ class GatewayCredentialQuerySet(QuerySet["GatewayCredential"]):
 
 
 class ReservationQuerySet(TeamOwned["Reservation"]):
+    def named(self, id: UUID) -> Self:
+        """The one with this id: of the Team that is in it, if one is, whose server alone is asked then."""
+        team_id = team_in(id)
+        return self.filter(pk=id) if team_id is None else self.filter(pk=id, team=team_id)
+
     def lapsed(self, at: datetime) -> Self:
         """Those that hold nothing any more, by the clock, and that no sweep has marked yet."""
         return self.filter(state="held", expired=False, holds_until__lte=at)

@@ -45,7 +45,7 @@ Needed = tuple[int | None, list[QuerySet[Any]]]
 
 def needed_by_hold(id: UUID) -> Needed:
     """The Team, and what is locked, in the order of locks."""
-    hold = Reservation.objects.filter(pk=id).only("team_id", "key_id", "seat_id", "api_text_id").first()
+    hold = Reservation.objects.named(id).only("team_id", "key_id", "seat_id", "api_text_id").first()
     if hold is None:
         return None, []
     return hold.team_id, [

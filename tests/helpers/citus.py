@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from django.db import connection
 
+from quota import servers
+from quota.hot_path.catalog import plan_terms, rate_card
 from quota.servers import TABLES
 from quota.services.distribution import distribute
 
@@ -54,6 +56,40 @@ def share_out_test_database() -> None:
             add = "citus_add_node" if is_worker else "citus_set_coordinator_host"
             cursor.execute(f"SELECT {add}(%s, %s)", [host, port])
     distribute(lambda _line: None)
+
+
+@contextmanager
+def another_database() -> Iterator[None]:
+    """Until it ends all is about a database of the coordinator that has been migrated and is not shared out;
+    in a test that commits.
+    """
+    at_hand: Any = connection
+    usual, template = at_hand.settings_dict["NAME"], at_hand.settings_dict["TEST"]["TEMPLATE"]
+    name = f"{usual}_anew"
+    _run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _use(name)
+    try:
+        yield
+    finally:
+        drop_on_workers()
+        _use(usual)
+        _run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _use(name: str) -> None:
+    """The ids there are others than those that this process has read by."""
+    at_hand: Any = connection
+    at_hand.close()
+    at_hand.close_pool()
+    at_hand.settings_dict["NAME"] = name
+    for read_once in (servers.are_many, plan_terms, rate_card):
+        read_once.cache_clear()
+
+
+def _run(sql: str) -> None:
+    with psycopg.connect(os.environ["CITUS_URL"], autocommit=True) as coordinator:
+        coordinator.execute(sql)
 
 
 def drop_on_workers() -> None:

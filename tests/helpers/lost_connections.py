@@ -150,7 +150,7 @@ def kill_own_backend(killer: psycopg.Connection[Any]) -> None:
     The server's own waiting would last a tenth of a second each time.
     """
     pid = connection.connection.info.backend_pid
-    killer.execute("SELECT pg_terminate_backend(%s)", [pid])
+    killer.execute("SELECT pg_terminate_backend(%s::int)", [pid])
     while killer.execute("SELECT 1 FROM pg_stat_get_activity(%s)", [pid]).fetchone():
         pass
 

@@ -14,6 +14,7 @@ from quota.ids import first_id_at, moment_of
 from quota.models import CreditLedgerEntry, KeptCalls, ReconcileRun, UsageWatermark
 from quota.services.closing_balances import CLOCKS_APART, CLOSE, TOO_OLD
 from quota.services.partitions import EVENTS, HOLDS, LEDGER, partitions_of
+from tests.helpers.drift import go_behind_triggers
 
 TABLES = (HOLDS, EVENTS, LEDGER)
 
@@ -73,7 +74,7 @@ def drop_entries(*, before: datetime) -> None:
     old = f"SELECT * FROM {LEDGER} WHERE at < '{before.isoformat()}'"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CLOSE.format(f"({old})"), {"until": before, "owed": CreditLedgerEntry.OWED_USAGE})
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        go_behind_triggers()
         cursor.execute(f"DELETE FROM {LEDGER} WHERE at < %s", [before])
         cursor.execute("SET LOCAL session_replication_role = origin")
     kept = {"events_from": first_id_at(before + CLOCKS_APART), "ledger_from": first_id_at(before)}

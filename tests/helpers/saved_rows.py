@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tests.helpers import citus
 from tests.helpers.databases import MIGRATED
 
 # Where a person is signed in and when they were last seen, and how often an address was tried: each request
@@ -57,6 +58,8 @@ class SavedRows:
         if not self._seen:
             return
         with self.connection.transaction():
+            if citus.is_named():  # for its other servers, too
+                self.connection.execute("SET LOCAL citus.propagate_set_commands = 'local'")
             self.connection.execute("SET LOCAL session_replication_role = replica")
             for name in self._seen:
                 self.connection.execute(_sql("DELETE FROM {}", name))

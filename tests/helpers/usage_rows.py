@@ -15,6 +15,7 @@ from quota.ids import new_id
 from quota.models import UsageEvent
 from quota.selectors.usage_series import Amounts, Group, Owner, UsageRow
 from teams.models import ApiKey, Membership, Team
+from tests.helpers.drift import go_behind_triggers
 from tests.helpers.factories import T0
 
 HOUR = timedelta(hours=1)
@@ -89,7 +90,7 @@ AMOUNTS = (
 def forget_usage() -> None:
     """Deletes all events and what is rolled up of them, which nothing in the product can do."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        go_behind_triggers()
         for name in ("usageevent", "usagerollup", "tagrollup", "usagestraggler", "usagewatermark"):
             cursor.execute(f"DELETE FROM quota_{name}")
 

@@ -7,7 +7,7 @@ from uuid import RFC_4122, UUID
 
 import time_machine
 
-from quota.ids import earlier, first_id_at, new_id, new_id_of
+from quota.ids import earlier, first_id_at, new_id, new_id_of, team_in
 
 
 def test_an_id_begins_with_the_milliseconds_of_its_time() -> None:
@@ -30,7 +30,9 @@ def test_an_id_of_a_team_carries_its_time_and_ends_with_the_number_of_the_team()
 
 
 def test_an_id_of_a_team_with_a_number_that_is_too_large_for_it_is_any_id() -> None:
-    assert (new_id_of(2**36 - 1).version, new_id_of(2**36).version) == (8, 7)
+    largest = 2**36 - 1
+    assert (new_id_of(largest).version, new_id_of(largest + 1).version) == (8, 7)
+    assert [team_in(new_id_of(team_id)) for team_id in (1, largest, largest + 1)] == [1, largest, None]
 
 
 def test_a_later_id_is_a_larger_one() -> None:

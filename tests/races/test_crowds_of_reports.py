@@ -15,6 +15,7 @@ from quota.api.gateway import crowds, gathered
 from quota.models import Reservation, TeamCredits
 from teams.models import Seat, SubscriptionKey
 from tests.helpers.api_client import Caller, gateway_caller
+from tests.helpers.citus import not_on_a_cluster
 from tests.helpers.event_loop import run
 from tests.helpers.factories import give_credits
 from tests.helpers.hot_path import database_clock, forged
@@ -40,6 +41,7 @@ def settle(gateway: Caller, hold: Any) -> Any:
     return post(gateway, f"reservations/{hold}/settle", {"usage": {"calls": 1}})
 
 
+@not_on_a_cluster
 def test_reports_of_one_locked_seat_are_bounded_though_each_is_of_a_hold_of_its_own(
     settling: Gathering,
 ) -> None:

@@ -15,6 +15,7 @@ from quota.hot_path.events import ReportedEvent
 from quota.hot_path.extend import Extension, extend
 from quota.hot_path.settle import draw, release, settle
 from quota.models import UsageEvent
+from tests.helpers.citus import not_on_a_cluster
 from tests.helpers.factories import USD, Scene
 from tests.helpers.hot_path import database_clock
 from tests.helpers.races import waiting
@@ -111,6 +112,7 @@ def test_the_moment_is_after_what_a_call_has_waited_for(road: Road, waits_for: s
     assert is_after_the_locks(road, waits_for)
 
 
+@not_on_a_cluster
 def test_control_a_clock_that_is_read_before_the_locks_is_seen() -> None:
     now, begin = "v_at := coalesce(p_at, clock_timestamp());", "PERFORM quota_limit_batch();"
     with connection.cursor() as cursor:

@@ -19,6 +19,7 @@ from quota.models import TeamCredits, UsageEvent
 from teams import keytext
 from teams.errors import KeyInvalid
 from teams.models import ApiKeyText, Seat, SubscriptionKey
+from tests.helpers.citus import not_on_a_cluster
 from tests.helpers.factories import Scene, give_credits, make_api_key, owner_of
 from tests.helpers.hot_path import database_clock
 from tests.quota.hot_path.test_state_by_the_clock import ONE, ask, scene_of_now
@@ -105,6 +106,7 @@ def sent_twice(scene: Scene, rows: Sequence[Any], stuck: Any) -> list[bool]:
     return [row.is_new for row in report()]
 
 
+@not_on_a_cluster
 def test_one_row_about_a_locked_key_costs_the_others_nothing(tried: list[Any]) -> None:
     stuck, other = scene_of_now(), scene_of_now()
     rows = [*events(stuck, "stuck", 1), *events(other, "other", 154)]
@@ -118,6 +120,7 @@ def test_one_row_about_a_locked_key_costs_the_others_nothing(tried: list[Any]) -
     assert UsageEvent.objects.count() == 155
 
 
+@not_on_a_cluster
 def test_a_locked_key_is_waited_for_once_however_many_rows_name_it(tried: list[Any]) -> None:
     stuck, other = scene_of_now(), scene_of_now()
     rows = [*events(stuck, "stuck", 105), *events(other, "other", 105)]

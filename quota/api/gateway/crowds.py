@@ -125,7 +125,7 @@ def _of_reservation(text: str) -> _Named | None:
     except ValueError:
         return None
     columns = "key_id", "api_key_id", "team_id"
-    row = Reservation.objects.filter(pk=reservation_id).values_list(*columns).first()
+    row = Reservation.objects.named(reservation_id).values_list(*columns).first()
     if row is None:
         return None
     key_id, api_key_id, team_id = row

@@ -74,7 +74,8 @@ class ReservationSerializer(Shape):
 
 def reservations_json(rows: Sequence[Reservation], at: datetime) -> list[dict[str, Any]]:
     """The holds, with what was drawn from each: one query for all of them."""
-    draws = UsageEvent.objects.of_holds(*(row.pk for row in rows)).values_list("reservation")
+    of_holds = UsageEvent.objects.of_holds(*(row.pk for row in rows))
+    draws = of_holds.filter(team__in={row.team_id for row in rows}).values_list("reservation")
     drawn = {pk: of_hold for pk, *of_hold in draws.annotate(nanousd=Sum("amount_nanousd"), calls=CALLS)}
     return [_reservation_json(row, *drawn.get(row.pk, (0, 0)), at=at) for row in rows]
 
@@ -141,7 +142,7 @@ class ReservationDetail(GatewayView):
         tags=["gateway"],
     )
     def get(self, request: Request, reservation: UUID) -> HttpResponse:
-        row = Reservation.objects.select_related("team").filter(pk=reservation).first()
+        row = Reservation.objects.named(reservation).select_related("team").first()
         if row is None:
             raise errors.ReservationUnknown
         return JsonResponse(reservations_json([row], timezone.now())[0])

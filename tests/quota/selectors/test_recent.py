@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from quota.ids import earlier, new_id
 from quota.models import CreditLedgerEntry, Entitlement, Reservation, UsageEvent
 from quota.selectors.recent import horizon, is_over
+from tests.helpers.drift import go_behind_triggers
 from tests.helpers.factories import USD, give_credits, make_scene
 from tests.helpers.races import race
 
@@ -45,9 +46,9 @@ def test_a_server_whose_clock_is_ahead_does_not_move_the_horizon_beyond_the_data
     event = scene.desk.use(1)
     ahead = UUID(int=event.pk.int + (3_600_000 << 80))
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+        go_behind_triggers()
         cursor.execute("UPDATE quota_usageevent SET id = %s", [ahead])
-        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("SET LOCAL session_replication_role = origin")
     assert horizon().newest_usage == ahead
     assert horizon().usage < new_id()
 

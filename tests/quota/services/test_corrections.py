@@ -6,6 +6,7 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
+from django.db.models import QuerySet
 
 from quota.errors import ChargeCorrected, InvalidUsage, ModelUnknown
 from quota.models import (
@@ -193,6 +194,12 @@ WINDOWS = {
 }
 
 
+def never_corrected() -> QuerySet[UsageEvent]:
+    """By two statements, since on a cluster none joins events by an id alone."""
+    corrected = UsageEvent.objects.exclude(corrects=None).values_list("corrects", flat=True)
+    return UsageEvent.objects.filter(is_undo=False).exclude(pk__in=list(corrected))
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_after_any_corrections_the_books_agree_and_nothing_wrong_is_left(windows: str, seed: int) -> None:
@@ -204,14 +211,13 @@ def test_after_any_corrections_the_books_agree_and_nothing_wrong_is_left(windows
         moment += timedelta(minutes=chance.randrange(90))
         scene.desk.use(chance.randrange(1, 60), at=moment)
         if chance.random() < 0.5:
-            wrong = UsageEvent.objects.filter(is_undo=False, corrections=None).order_by("?").first()
+            wrong = never_corrected().order_by("?").first()
             assert wrong is not None
             cents = chance.choice([None, chance.randrange(1, 60)])
             right = correct(wrong, cents, at=moment).right
             assert (right is None) == (cents is None)
     assert not list(differences(moment))
-    charged = UsageEvent.objects.filter(is_undo=False, corrections=None)
-    sums = [event.from_quota_nanousd + event.overrun_nanousd for event in charged]
+    sums = [event.from_quota_nanousd + event.overrun_nanousd for event in never_corrected()]
     for rule in {bucket.rule for bucket in UsageBucket.objects.all()}:
         assert sum(bucket.used_nanousd for bucket in UsageBucket.objects.filter(rule=rule)) == sum(sums)
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from quota import servers
+from quota.api.gateway.crowds import locked_by, shares_of
 from quota.hot_path.batches import LEFT
 from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.extend import Extension, extend
+from quota.hot_path.free_rows import is_free
 from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
-from quota.models import CreditLedgerEntry, Gateway, UsageEvent
+from quota.ids import new_id
+from quota.models import CreditLedgerEntry, Gateway, UsageEvent, UsageStraggler
 from quota.selectors.usage_series import Group, usage_by
 from quota.servers import TABLES
 from quota.services import rollups
@@ -30,6 +35,7 @@ from quota.services.distribution import distribute, not_shared_out
 from quota.services.rollups import roll_up
 from quota.windows import Bucket
 from tests.helpers import citus
+from tests.helpers.api_client import make_office
 from tests.helpers.factories import (
     T0,
     USD,
@@ -44,6 +50,7 @@ from tests.helpers.factories import (
     owner_of,
 )
 from tests.helpers.roads import hash_of
+from tests.helpers.usage_rows import write_event
 
 pytestmark = pytest.mark.django_db
 on_a_cluster = pytest.mark.skipif(not citus.is_named(), reason=citus.NOT_NAMED)
@@ -189,15 +196,42 @@ def test_rows_in_bulk_of_many_teams_are_each_for_the_server_of_its_team(scene: S
     leases = [replace(desk, gateway=gateway).lease(USD).reservation_id for desk in desks]
     events = [ReportedEvent(f"e {desk.key}", desk.key, "penny", {"calls": 2}, T0) for desk in desks]
     draws = [Settlement(id, replace(report, model="penny"), closes=False) for id in leases]
-    for desk in desks:
-        desk.use(1)  # plans and rate cards are read once a process
+    with citus.asked_of_servers() as before:
+        for desk in desks:
+            desk.use(1)  # plans and rate cards are read once a process
     with citus.asked_of_servers() as asked:
         recorded = record_events(gateway=gateway, events=events, at=T0 + MINUTE)
         drawn = settle_many(gateway=gateway, settlements=draws, at=T0 + MINUTE)
     assert [result.is_new for result in [*recorded, *drawn]] == [True] * 16
     groups = asked.groups()
     assert {len(of_one) for of_one in groups} == {1}
-    assert len(set.union(*groups)) > 1
+    # A statement that names no Team is one for each group of shards, of which there are more than Teams here.
+    assert set.union(*groups) == set.union(*before.groups())
+
+
+@on_a_cluster
+def test_all_that_a_gateway_asks_over_http_about_a_call_is_for_one_server() -> None:
+    with time_machine.travel(T0, tick=False):
+        office = make_office()
+        office.settle(office.ask(request_id="r0").body["reservation"], 1)  # some things are read once
+        with citus.asked_of_servers() as asked:
+            settled, released = (office.ask(request_id=id).body["reservation"] for id in ("r1", "r2"))
+            path = f"gateway/reservations/{released}"
+            answers = [
+                office.settle(settled, 2),
+                office.settle(settled, 2),
+                office.gateway.get(path),
+                office.gateway.post(f"{path}/extend", {"lifetime_seconds": 900}),
+                office.gateway.post(f"{path}/release"),
+            ]
+            # Asked besides where many call at once, and where a row has waited for a lock.
+            assert len(shares_of(f"/api/v1/{path}/release", b"")) == 2
+            assert locked_by(f"/api/v1/{path}/release", b"") is None
+            assert is_free(Settlement(UUID(released), Report(usage={"calls": 1})), credits=True)
+    assert [answer.status for answer in answers] == [200] * 5
+    groups = asked.groups()
+    assert {len(of_one) for of_one in groups} == {1}
+    assert len(set.union(*groups)) == 1
 
 
 @on_a_cluster
@@ -219,6 +253,77 @@ def test_usage_and_ledger_refuse_change_there_too(scene: Scene) -> None:
         with pytest.raises(DatabaseError, match=refused), transaction.atomic():
             model.objects.filter(team=scene.team).update(membership=None)
     assert (UsageEvent.objects.count(), CreditLedgerEntry.objects.count()) == (1, 1)
+
+
+@on_a_cluster
+@pytest.mark.django_db(transaction=True)
+def test_what_was_written_before_is_there_after_it_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollups, "BEHIND", timedelta(0))
+    with citus.another_database():
+        scene = make_scene()
+        give_credits(scene.team, 20 * USD)
+        allow_credits(scene.owner, month_cap=15 * USD)
+        hour_ago = UUID(int=new_id().int - (3_600_000 << 80))
+        write_event(scene.owner, 1, id=hour_ago)
+        assert roll_up() == 1
+        held = scene.desk.ask(3)
+        scene.desk.use(1200)
+        late = write_event(scene.owner, 1, id=UUID(int=hour_ago.int - 1))
+        before = rows_of_calls()
+        assert before["quota_usagestraggler"] == [f"({late.pk},f,{scene.team.pk})"]
+        citus.share_out_test_database()
+        assert servers.are_many()
+        assert rows_of_calls() == before
+        assert roll_up() == 2
+        scene.desk.settle(held, 2)
+        write_event(scene.owner, 1, id=UUID(int=hour_ago.int - 2))
+        assert roll_up() == 2
+        assert UsageStraggler.objects.count() == 0
+
+
+def rows_of_calls() -> dict[str, list[str]]:
+    with connection.cursor() as cursor:
+        rows = {}
+        for table in TABLES:
+            cursor.execute(f"SELECT r::text FROM {table} r")
+            rows[table] = sorted(row for (row,) in cursor.fetchall())
+        return rows
+
+
+# They write many Teams' rows at once, or are of partitions and triggers.
+_PLANNED_FOR_ANY_TEAM = {
+    *("quota_gather_calls", "quota_gather_events", "quota_gather_holds", "quota_write_holds"),
+    *("quota_write_charges", "quota_lock_free_credits", "quota_locked_lots", "quota_usable_of_many"),
+    *("quota_seat_usages_at_once", "quota_fit_partition", "quota_note_straggler"),
+}
+
+
+@on_a_cluster
+def test_each_function_about_calls_but_those_of_batches_is_planned_for_the_team_in_hand() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosrc ~ %s"
+            " AND NOT coalesce(proconfig, '{}') @> '{plan_cache_mode=force_custom_plan}'",
+            [rf"\m({'|'.join(TABLES)})\M"],
+        )
+        assert {name for (name,) in cursor.fetchall()} == _PLANNED_FOR_ANY_TEAM
+
+
+@on_a_cluster
+@pytest.mark.django_db(transaction=True)
+def test_what_a_migration_has_made_anew_is_planned_for_one_team_again(scene: Scene) -> None:
+    def used() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT quota_used_in_buckets(%s, 1, 'r', now(), now())", [scene.team.pk])
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER FUNCTION quota_used_in_buckets SET plan_cache_mode = 'force_generic_plan'")
+    with pytest.raises(DatabaseError, match="could not create distributed plan"):
+        used()
+    call_command("migrate", verbosity=0)
+    used()
 
 
 @on_a_cluster

@@ -20,6 +20,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from quota.services.distribution import follow_migrations
 from tokenplan.kit.transactions import LIMITS_OF_ROLE, limit_role
 
 # Shorter than calls wait for a lock (a batch of them 1 s, one call 3 s), so that those behind a migration are
@@ -53,6 +54,7 @@ class Command(migrate.Command):
         limit_role(connection)
         if connection.alias == DEFAULT_DB_ALIAS:
             self._limit_reader(connection)
+            follow_migrations()
 
     def _limit_reader(self, connection: Any) -> None:
         """What is set for a role on the primary holds on its replica, too. Where another role may not be
