@@ -100,7 +100,7 @@ def test_history_of_a_rule_that_no_plan_of_the_seat_has_is_found() -> None:
     ]
 
 
-def test_what_is_looked_at_is_what_lies_around_new_charges() -> None:
+def test_what_is_compared_lies_around_new_charges() -> None:
     scene, about = two_sessions()
     plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd + 1 WHERE starts_at = %s", T0)
     plant("UPDATE quota_closedwindow SET used_nanousd = 1 WHERE starts_at = %s", T0 + 8 * HOUR)
