@@ -7,11 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from quota.services.distribution import NoCluster, distribute, not_shared_out
+from quota.services.distribution import NoCluster, detects_deadlocks, distribute, not_shared_out
 
 WARNING = """This shares out what grows with calls over the servers of the cluster, and cannot be taken back.
 Calls are decided and charged there as on one server, but none are gathered, so each takes more of the
 processors: see docs/decisions/0092. Nothing may call meanwhile, and all processes have to start again."""
+
+DEADLOCKS = """Set citus.distributed_deadlock_detection_factor = -1 on the coordinator. Else Citus ends calls
+where many wait for a key: all that have asked no other server yet are one to it, which waits for itself."""
 
 
 class Command(BaseCommand):
@@ -33,3 +36,5 @@ class Command(BaseCommand):
             if input("Type 'yes' to go on: ") != "yes":
                 raise CommandError("Nothing was changed.")
         distribute(self.stdout.write)
+        if detects_deadlocks():
+            self.stdout.write(DEADLOCKS)

@@ -26,12 +26,13 @@ from quota.hot_path.lapses import charge_at_end
 from quota.hot_path.settle import release
 from quota.hot_path.state import LiveHold, SeatUsage, locked_reservation_state, take_usage
 from quota.ids import new_id
+from quota.management.commands import distribute as command
 from quota.models import CreditLedgerEntry, Gateway, UsageEvent, UsageStraggler
 from quota.selectors.usage_series import Group, usage_by
 from quota.servers import TABLES
 from quota.services import rollups
 from quota.services.corrections import correct_charge
-from quota.services.distribution import distribute, not_shared_out
+from quota.services.distribution import detects_deadlocks, distribute, not_shared_out
 from quota.services.rollups import roll_up
 from quota.windows import Bucket
 from tests.helpers import citus
@@ -324,6 +325,24 @@ def test_what_a_migration_has_made_anew_is_planned_for_one_team_again(scene: Sce
         used()
     call_command("migrate", verbosity=0)
     used()
+
+
+@pytest.mark.parametrize("detects", [True, False])
+def test_the_command_says_that_citus_must_not_detect_deadlocks_where_it_does(
+    detects: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "not_shared_out", lambda: ["quota_requestid"])
+    monkeypatch.setattr(command, "distribute", lambda say: None)
+    monkeypatch.setattr(command, "detects_deadlocks", lambda: detects)
+    call_command("distribute", "--no-input")
+    assert ("distributed_deadlock_detection_factor = -1" in capsys.readouterr().out) == detects
+
+
+@on_a_cluster
+def test_whether_citus_detects_deadlocks_is_read_from_its_setting() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW citus.distributed_deadlock_detection_factor")
+        assert detects_deadlocks() == (cursor.fetchone() != ("-1",))
 
 
 @on_a_cluster
