@@ -1,6 +1,5 @@
 """What a decision about a call depends on, read by database functions: after the lock by `locked_call_state`
-and `locked_reservation_state`, until the caller's transaction ends. `seat_usage` reads the same for showing
-and locks nothing.
+and `locked_reservation_state`. `seat_usage` reads the same for showing and locks nothing.
 """
 
 from __future__ import annotations
@@ -101,8 +100,8 @@ class SeatUsage:
 
     def with_hold(self, reservation: Reservation) -> SeatUsage:
         """As if the reservation, which is new, were written."""
-        is_lease = reservation.model == ""
-        hold = Hold(reservation.created_at, reservation.left_quota_nanousd, reservation.holds_until, is_lease)
+        left, ends_at = reservation.left_quota_nanousd, reservation.holds_until
+        hold = Hold(reservation.created_at, left, ends_at, is_lease=not reservation.model)
         until = reservation.charges_at or reservation.holds_until
         live = LiveHold(reservation.pk, hold, reservation.agent, until)
         return SeatUsage(self.rules, self.buckets, (*self.live, live), self.counts_from)
