@@ -19,7 +19,7 @@ from quota.hot_path.bulk import record_events, settle_many
 from quota.hot_path.draws import Report, Settlement
 from quota.hot_path.events import ReportedEvent, record_event
 from quota.hot_path.extend import Extension, extend
-from quota.hot_path.free_rows import is_free
+from quota.hot_path.free_rows import lock_all_if_free
 from quota.hot_path.gathered import Ask, authorize_gathered
 from quota.hot_path.holds import AuthorizeRequest
 from quota.hot_path.lapses import charge_at_end
@@ -228,7 +228,7 @@ def test_all_that_a_gateway_asks_over_http_about_a_call_is_for_one_server() -> N
             # Asked besides where many call at once, and where a row has waited for a lock.
             assert len(shares_of(f"/api/v1/{path}/release", b"")) == 2
             assert locked_by(f"/api/v1/{path}/release", b"") is None
-            assert is_free(Settlement(UUID(released), Report(usage={"calls": 1})), credits=True)
+            assert lock_all_if_free(Settlement(UUID(released), Report(usage={"calls": 1})), credits=True)
     assert [answer.status for answer in answers] == [200] * 5
     groups = asked.groups()
     assert {len(of_one) for of_one in groups} == {1}
