@@ -15,12 +15,15 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F, Sum
 
-from quota.hot_path import accounts, gathered, gathered_draws, lots
+from quota.hot_path import accounts, gathered, gathered_draws, gathered_events, lots
 from quota.hot_path.authorize import Authorization
-from quota.hot_path.batches import LEFT
+from quota.hot_path.batches import LEFT, write_charges
+from quota.hot_path.bulk import record_events
 from quota.hot_path.draws import Drawn, Report
+from quota.hot_path.events import ReportedEvent
 from quota.hot_path.gathered import authorize_gathered
 from quota.hot_path.gathered_draws import SettleAsk, settle_gathered
+from quota.hot_path.gathered_events import record_gathered
 from quota.models import CreditGrant, CreditLedgerEntry, Reservation, UsageBucket, UsageEvent
 from quota.selectors.reconcile import differences
 from teams.models import Seat
@@ -162,6 +165,11 @@ def settling(desk: Desk, hold: Authorization, calls: int) -> SettleAsk:
     )
 
 
+def unasked(desk: Desk) -> list[ReportedEvent]:
+    """Calls of four cents and of one."""
+    return [ReportedEvent(f"{calls}", desk.key, "penny", {"calls": calls}, T0) for calls in (4, 1)]
+
+
 # The road for one, which waits.
 
 
@@ -227,6 +235,18 @@ def test_a_draw_that_waited_for_its_hold_takes_what_is_left_of_it(
     assert isinstance(drawn, Drawn)
     assert parts(drawn.event) == paid
     assert used() == (3 if undone else 7)
+    assert agrees()
+
+
+def test_reported_calls_that_waited_for_a_key_are_charged_by_what_was_used_meanwhile(seat: Scene) -> None:
+    desk = seat.desk
+    rows = waits_for(
+        lambda: desk.use(5), lambda: record_events(gateway=desk.gateway, events=unasked(desk), at=LATER)
+    )
+    assert [row.is_new for row in rows] == [True, True]
+    charged = {event.external_id: parts(event) for event in UsageEvent.objects.exclude(external_id=None)}
+    assert charged == {"4": (4, 0, 0), "1": (0, 0, 1)}
+    assert used() == 11
     assert agrees()
 
 
@@ -322,13 +342,13 @@ def test_control_in_one_snapshot_a_hold_that_was_drawn_from_since_is_not_even_lo
 def test_a_batch_of_reports_draws_on_what_is_left_of_lots_since_it_began(
     desks: list[Desk], one_snapshot: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holds, decided = [desk.ask(4) for desk in desks], []
-    write = gathered_draws.write_charges
+    holds = [desk.ask(4) for desk in desks]
+    decided: list[int] = []
 
     def note_and_write(charged: Any, at: Any) -> None:
         decided.extend(part.nanousd // PENNY for charging in charged for part in charging.draws)
         if not one_snapshot:
-            write(charged, at)
+            write_charges(charged, at)
 
     monkeypatch.setattr(gathered_draws, "write_charges", note_and_write)
     (event,) = meanwhile(
@@ -342,4 +362,27 @@ def test_a_batch_of_reports_draws_on_what_is_left_of_lots_since_it_began(
     # Of the first lot the other has left one.
     assert decided == ([4] if one_snapshot else [1, 3])
     assert left_of_lots() == ([1, 5] if one_snapshot else [0, 2])
+    assert agrees()
+
+
+@pytest.mark.parametrize("one_snapshot", [True, False], ids=["control in one snapshot", "as it is"])
+def test_a_batch_of_reported_calls_decides_by_what_its_seat_has_used_since_it_began(
+    seat: Scene, one_snapshot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if one_snapshot:
+        monkeypatch.setattr(gathered_events, "write_charges", lambda *_: None)
+    desk = seat.desk
+    first, second = meanwhile(
+        gathered_events,
+        "quota_gather_events",
+        lambda: desk.use(5),
+        lambda: record_gathered(unasked(desk), gateway=desk.gateway, at=LATER),
+        one_snapshot=one_snapshot,
+    )
+    assert parts(first) == (4, 0, 0)
+    if one_snapshot:
+        assert parts(second) == (1, 0, 0)
+        return
+    assert second is LEFT
+    assert used() == 10
     assert agrees()
