@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from benchmarks.calls import READ, SETTLE, completion, gated_calls, shared_out
-from benchmarks.client import converse
+from benchmarks.client import Talk, converse
 from benchmarks.processor_time import processor_time, seconds_of
 from benchmarks.run import Run
 
@@ -38,14 +39,14 @@ def beside_litellm(run: Run, connections: int) -> tuple[list[Turn], list[Turn]]:
     return ours, theirs
 
 
-def gated(run: Run, connections: int) -> Turn:
-    """A turn of gated calls, over all keys."""
+def gated(
+    run: Run, connections: int, talk: Callable[[str, Sequence[str], float], Talk] = gated_calls
+) -> Turn:
+    """A turn of gated calls over all keys, or of another talk that ends with a settle."""
     target = run.ours
     before = processor_time(target)
     shares = shared_out(target.keys, connections)
-    times = converse(
-        target.port, [gated_calls(target.gateway_key, keys, run.sizes.seconds) for keys in shares]
-    )
+    times = converse(target.port, [talk(target.gateway_key, keys, run.sizes.seconds) for keys in shares])
     spent, calls = processor_time(target) - before, len(times.of[SETTLE])
     return Turn(times.rate(SETTLE), 1000 * spent.web / calls, 1000 * spent.database / calls)
 

@@ -13,6 +13,7 @@ from benchmarks.client import Answer, Request, Talk, converse, expect, request, 
 
 MODEL = "MiniMax-M2.7"
 ESTIMATE = {"input_tokens": 1000, "output_tokens": 100}
+CENT_NANOUSD = 10_000_000
 USAGE = {"input_tokens": 1000, "output_tokens": 20}
 # The kinds of answers, in `Times`.
 AUTHORIZE, SETTLE, READ, BULK = "authorize", "settle", "read", "bulk"
@@ -122,6 +123,15 @@ def lease(gateway_key: str, key: str, nanousd: int) -> Request:
         "lifetime_seconds": 3600,
     }
     return _post(AUTHORIZE, "authorize", gateway_key, ask)
+
+
+def leases(gateway_key: str, keys: Sequence[str], seconds: float) -> Talk:
+    """One lease after another, with each key in turn, which a report of one call closes."""
+    for key, _passed in zip(cycle(keys), until(seconds)):
+        answer = yield lease(gateway_key, key, 1000 * CENT_NANOUSD)
+        expect(answer, 201)
+        path = f"reservations/{reservation_of(answer)}/settle"
+        expect((yield _post(SETTLE, path, gateway_key, {"usage": USAGE, "model": MODEL})), 200)
 
 
 def completion(master_key: str, seconds: float) -> Talk:

@@ -24,8 +24,8 @@ PAGE = (ROOT / "docs" / "scaling.md").read_text()
 FOUND = Measured(
     web=0.75,
     postgres=0.25,
-    lone_web=1.5,
-    lone_postgres=0.5,
+    lease_web=1.5,
+    lease_postgres=0.5,
     stored=1.0,
     logged=10.0,
     draws=4000.0,
@@ -54,33 +54,33 @@ def test_the_page_about_scaling_shows_what_follows_from_the_results() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "of_each_call", "of_ten", "of_a_thousand"),
+    ("name", "of_each_call", "of_six", "of_six_hundred"),
     [
-        ("a lease lasts, minutes", "", "1", "100"),
-        ("authorize and settle, each a second", "1,000", "100", "1"),
+        ("a lease lasts, minutes", "", "0.6", "60"),
+        ("authorize and settle, each a second", "1,000", "170", "1.7"),
         ("draws in bulk, rows a second", "0", "1,000", "1,000"),
-        # 1,000 x 0.75 ms; 100 x 1.5 and 1,000 x 0.375 ms; half busy.
-        ("web servers, cores", "1.5", "1.1", "0.75"),
+        # 1,000 x 0.75 ms; 167 x 1.5 and 1,000 x 0.375 ms; half busy.
+        ("web servers, cores", "1.5", "1.2", "0.76"),
         ("web servers of 1 cores", "2", "2", "1"),
-        ("PostgreSQL, cores", "0.5", "0.35", "0.25"),
+        ("PostgreSQL, cores", "0.5", "0.42", "0.25"),
         ("connections, before PgBouncer", "40", "40", "20"),
-        # 500 calls a second, all day; as leases of ten, 50 and half of 500.
-        ("stored a day, TB", "0.043", "0.026", "0.022"),
-        ("stored in 10 days, TB", "0.43", "0.26", "0.22"),
-        ("log a day, TB", "0.43", "0.26", "0.22"),
+        # 500 calls a second, all day; as leases of six, 83 and half of 500.
+        ("stored a day, TB", "0.043", "0.029", "0.022"),
+        ("stored in 10 days, TB", "0.43", "0.29", "0.22"),
+        ("log a day, TB", "0.43", "0.29", "0.22"),
     ],
 )
 def test_a_plan_is_what_was_measured_times_what_is_assumed(
-    name: str, of_each_call: str, of_ten: str, of_a_thousand: str
+    name: str, of_each_call: str, of_six: str, of_six_hundred: str
 ) -> None:
-    each, ten, _hundred, thousand = row_of(plan(FOUND, GIVEN), name)
-    assert (each.strip(), ten, thousand) == (of_each_call, of_ten, of_a_thousand)
+    each, six, _sixty, six_hundred = row_of(plan(FOUND, GIVEN), name)
+    assert (each.strip(), six, six_hundred) == (of_each_call, of_six, of_six_hundred)
 
 
 def test_what_is_measured_is_read_from_the_results() -> None:
     found = measured_in(RESULTS)
     assert found.machine == 2
-    assert found.lone_web > found.web > 0
+    assert found.lease_web > 0 < found.web
     assert found.draws > 100
     assert replace(found, stored=0.0) != found
 

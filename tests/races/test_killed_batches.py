@@ -249,8 +249,8 @@ def hang_up(killer: psycopg.Connection[Any]) -> None:
 
 def books() -> dict[str, Any]:
     """All amounts in cents, under names that do not change from one run to the next."""
-    names = dict(Reservation.objects.values_list("id", "request_id"))
-    holds: dict[UUID | None, str] = {None: "none", **names}
+    holds: dict[UUID | None, str] = {None: "none"}
+    holds.update(Reservation.objects.values_list("id", "request_id"))
     return {
         "holds": sorted(
             (row.request_id, row.state, row.left_quota_nanousd / PENNY, row.left_credits_nanousd / PENNY)
