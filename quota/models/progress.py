@@ -79,6 +79,9 @@ class ReconcileRun(models.Model):
     `…_from` and `…_upto` are what it reads: all rows with ids above the first, up to the second. It moves the
     first, so that it is taken up there after it was cut short. The next run reads from `…_next` on.
 
+    Of `windows` it reads charges that were checked some nights ago, once the windows that they count in have
+    ended: history has them only then.
+
     Of members it reads those that are new, and so many of the others `again`, from where the run before it
     has left them: night by night it goes round.
     """
@@ -97,6 +100,9 @@ class ReconcileRun(models.Model):
     usage_from = models.UUIDField(_("charges from"), default=NO_ID)
     usage_upto = models.UUIDField(_("charges up to"), default=NO_ID)
     usage_next = models.UUIDField(_("next charge"), default=NO_ID)
+    windows_from = models.UUIDField(_("charges of ended windows from"), default=NO_ID)
+    windows_upto = models.UUIDField(_("charges of ended windows up to"), default=NO_ID)
+    windows_next = models.UUIDField(_("next charge of ended windows"), default=NO_ID)
     holds_from = models.UUIDField(_("holds from"), default=NO_ID)
     holds_upto = models.UUIDField(_("holds up to"), default=NO_ID)
     holds_next = models.UUIDField(_("next hold"), default=NO_ID)

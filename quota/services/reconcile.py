@@ -6,17 +6,19 @@ run that was cut short anywhere is taken up there, and two at once do the same w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from quota import servers
 from quota.ids import earlier
-from quota.models import ReconcileFinding, ReconcileRun, UncheckedSum
+from quota.models import PlanLimit, ReconcileFinding, ReconcileRun, UncheckedSum
 from quota.selectors.recent import horizon, is_over
 from quota.selectors.reconcile import (
     SUMS,
@@ -48,6 +50,9 @@ MEMBERS_A_NIGHT = 20_000
 # again. One that is closed later is judged by the charge that closes it, and by a whole run.
 HOLDS_LATER = timedelta(days=1)
 
+# History has a window in the night after its end, and a night may be late.
+HISTORY_LATER = timedelta(days=1)
+
 
 class Progress(Enum):
     """What has become of a part of a run."""
@@ -77,12 +82,14 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
     last = ReconcileRun.objects.filter(replaced=False).order_by("pk").last()
     is_whole = everything or last is None
     holds = earlier(now.newest_hold, HOLDS_LATER)
+    windows = earlier(now.newest_usage, windows_later())
     run = ReconcileRun(
         is_whole=is_whole,
         began_at=at,
         worked_at=at,
         usage_upto=now.newest_usage,
         usage_next=now.usage,
+        windows_next=windows,
         holds_upto=now.newest_hold if is_whole else holds,
         holds_next=holds,
         entries_upto=now.entries,
@@ -90,6 +97,7 @@ def begin_run(*, at: datetime, everything: bool = False) -> ReconcileRun:
         after_transaction=now.transaction,
     )
     if last and not is_whole:
+        run.windows_from, run.windows_upto = last.windows_next, windows
         run.usage_from, run.holds_from, run.entries_from = last.usage_next, last.holds_next, last.entries_upto
         run.members_from = last.members_upto
         run.again_from = last.again_upto if last.again_upto < last.members_upto else 0
@@ -111,20 +119,21 @@ def work_on(*, run: ReconcileRun, at: datetime) -> Progress:
         return Progress.ENDED
     if not is_over(run.after_transaction):
         return Progress.WAITS
-    if run.usage_from < run.usage_upto:
-        _check_events(run, at)
-    elif run.holds_from < run.holds_upto:
-        _check_holds(run, at)
-    elif run.entries_from < run.entries_upto:
-        _check_entries(run, at)
-    elif run.members_from < run.members_upto:
-        _check_members(run, "members", at)
-    elif run.again_from < run.again_upto:
-        _check_members(run, "again", at)
-    elif (some := _unchecked(run)) is not None:
-        _check_sums(run, *some, at)
-    else:
+    parts: dict[str, Callable[[ReconcileRun, datetime], None]] = {
+        "usage": _check_events,
+        "windows": _note_ended_windows,
+        "holds": _check_holds,
+        "entries": _check_entries,
+        "members": partial(_check_members, which="members"),
+        "again": partial(_check_members, which="again"),
+    }
+    for name, check in parts.items():
+        if getattr(run, f"{name}_from") < getattr(run, f"{name}_upto"):
+            check(run, at)
+            return Progress.MORE
+    if (some := _unchecked(run)) is None:
         return _end(run, at)
+    _check_sums(run, *some, at)
     return Progress.MORE
 
 
@@ -152,6 +161,19 @@ def _check_events(run: ReconcileRun, at: datetime) -> None:
     _keep(run, "usage_from", upto, found, touched, at)
 
 
+def windows_later() -> timedelta:
+    """How long after a charge all windows that it counts in are in history."""
+    longest = PlanLimit.objects.aggregate(seconds=Max("length_seconds"))["seconds"] or 0
+    return timedelta(seconds=longest) + HISTORY_LATER
+
+
+def _note_ended_windows(run: ReconcileRun, at: datetime) -> None:
+    with snapshot():
+        upto = end_of_part("quota_usageevent", run.windows_from, run.windows_upto, ROWS_PER_PART)
+        touched = touched_by_events(run.windows_from, upto)["seat"]
+    _keep(run, "windows_from", upto, [], {"seat": touched}, at)
+
+
 def _check_holds(run: ReconcileRun, at: datetime) -> None:
     with snapshot():
         upto = end_of_part("quota_reservation", run.holds_from, run.holds_upto, ROWS_PER_PART)
@@ -168,7 +190,7 @@ def _check_entries(run: ReconcileRun, at: datetime) -> None:
     _keep(run, "entries_from", upto, found, touched, at)
 
 
-def _check_members(run: ReconcileRun, which: str, at: datetime) -> None:
+def _check_members(run: ReconcileRun, at: datetime, *, which: str) -> None:
     with snapshot():
         after = getattr(run, f"{which}_from")
         upto = _end_of_members(after, getattr(run, f"{which}_upto"))

@@ -64,6 +64,7 @@ def everything_was_read(end: UUID) -> None:
         ended_at=now,
         after_transaction=0,
         usage_next=end,
+        windows_next=end,
         holds_next=end,
         entries_upto=2**62,
     )

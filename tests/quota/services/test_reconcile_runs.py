@@ -118,6 +118,38 @@ def test_the_sums_of_late_usage_are_checked_and_those_of_the_weeks_between_are_n
     assert everything == ["2026-05-11", "2026-05-18", "2026-05-25", "2026-06-01"]
 
 
+def test_windows_that_were_open_at_their_night_are_compared_once_they_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene, day = make_scene(limits(100 * CENT, 1000 * CENT)), timedelta(days=1)
+    later = [
+        day,
+        day,
+        day,
+        timedelta(),
+        timedelta(),
+    ]  # ids carry the clock's time, and all calls are of today
+    monkeypatch.setattr(reconcile, "windows_later", lambda: later.pop(0))
+    scene.desk.use(1)
+    assert ended(begin_run(at=T0)) == []
+    scene.desk.use(2, at=T0 + HOUR)
+    close_windows(at=T0 + 2 * HOUR)
+    assert ended(begin_run(at=T0 + 2 * HOUR)) == []
+    close_windows(at=T0 + 8 * day)
+    plant("UPDATE quota_closedwindow SET used_nanousd = used_nanousd + 1 WHERE name = 'week'")
+    assert ended(begin_run(at=T0 + 8 * day)) == []  # nothing is new, and it is not time yet
+    (found,) = ended(begin_run(at=T0 + 9 * day))
+    assert found.startswith("closed window of ")
+    assert found.endswith(f": {3 * CENT} expected, {3 * CENT + 1} found")
+    assert ended(begin_run(at=T0 + 10 * day)) == []  # once
+
+
+def test_windows_are_compared_after_the_longest_of_any_plan_and_a_day_for_history() -> None:
+    assert reconcile.windows_later() == timedelta(days=1)
+    make_scene(limits(100 * CENT, 1000 * CENT))
+    assert reconcile.windows_later() == timedelta(days=8)
+
+
 def lose_the_key_of(member: Membership) -> str:
     """Behind everybody's back. What reconcile says of it."""
     plant(
