@@ -13,7 +13,7 @@ from benchmarks.client import Answer, Request, Talk, converse, expect, request, 
 
 MODEL = "MiniMax-M2.7"
 ESTIMATE = {"input_tokens": 1000, "output_tokens": 100}
-CENT_NANOUSD = 10_000_000
+SMALL_LEASE_NANOUSD = 10_000_000_000  # bulk draws from larger ones
 USAGE = {"input_tokens": 1000, "output_tokens": 20}
 # The kinds of answers, in `Times`.
 AUTHORIZE, SETTLE, READ, BULK = "authorize", "settle", "read", "bulk"
@@ -25,9 +25,9 @@ def authorization(gateway_key: str, key: str) -> Request:
     return _post(AUTHORIZE, "authorize", gateway_key, ask)
 
 
-def settlement(gateway_key: str, reservation: str, *, kind: str = SETTLE) -> Request:
-    """The call was made."""
-    return _post(kind, f"reservations/{reservation}/settle", gateway_key, {"usage": USAGE})
+def settlement(gateway_key: str, reservation: str, *, kind: str = SETTLE, **more: str) -> Request:
+    """The call was made. A lease does not know of which model: `more` says it."""
+    return _post(kind, f"reservations/{reservation}/settle", gateway_key, {"usage": USAGE, **more})
 
 
 def reported(kind: str, gateway_key: str, event: Mapping[str, object]) -> Request:
@@ -128,10 +128,9 @@ def lease(gateway_key: str, key: str, nanousd: int) -> Request:
 def leases(gateway_key: str, keys: Sequence[str], seconds: float) -> Talk:
     """One lease after another, with each key in turn, which a report of one call closes."""
     for key, _passed in zip(cycle(keys), until(seconds)):
-        answer = yield lease(gateway_key, key, 1000 * CENT_NANOUSD)
+        answer = yield lease(gateway_key, key, SMALL_LEASE_NANOUSD)
         expect(answer, 201)
-        path = f"reservations/{reservation_of(answer)}/settle"
-        expect((yield _post(SETTLE, path, gateway_key, {"usage": USAGE, "model": MODEL})), 200)
+        expect((yield settlement(gateway_key, reservation_of(answer), model=MODEL)), 200)
 
 
 def completion(master_key: str, seconds: float) -> Talk:
