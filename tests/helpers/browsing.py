@@ -83,6 +83,7 @@ def sign_up(page: Page, email: str) -> None:
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     page.goto(urljoin(page.url, path_of(last_link())))
     page.get_by_role("button", name="Yes, confirm").click()
+    page.wait_for_url(re.compile("^(?!.*/confirm-email/)"))
 
 
 def pay(page: Page, card: str = GOOD) -> None:
@@ -130,3 +131,4 @@ def open_own_menu(page: Page) -> None:
 def sign_out(page: Page) -> None:
     open_own_menu(page)
     page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("summary", has_text="Your account:")).to_have_count(0)

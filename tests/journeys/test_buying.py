@@ -282,7 +282,7 @@ def test_the_portal_leads_to_stripe_and_back(
 
     page.get_by_role("button", name="Cards and invoices").click()
     confirm_password(page)
-    assert page.url.startswith(account.url)
+    expect(page).to_have_url(re.compile(f"^{re.escape(account.url)}"))
     page.get_by_role("link", name=re.compile("Back|Return")).click()
 
     expect(page).to_have_url(f"{live_server.url}/teams/{team.slug}/billing/")

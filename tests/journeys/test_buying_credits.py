@@ -98,6 +98,7 @@ def test_a_card_that_stops_working_is_mailed_and_changed_on_stripes_page(
     page.goto(f"{url}/teams/acme/credits/auto-top-up/")
     page.get_by_role("button", name="Add a card").click()
     confirm_password(page)
+    page.wait_for_url(re.compile("^(?!.*/reauthenticate/)"))
     page.goto(f"{url}/teams/acme/credits/auto-top-up/")
     page.get_by_role("button", name="Add a card").click()
     page.get_by_label("Card number").fill(DECLINED_LATER)
@@ -146,6 +147,7 @@ def test_the_pages_of_credits_fit_a_phone(browser_page: Page, live_server: LiveS
     page.goto(f"{url}/teams/acme/credits/buy/")
     page.get_by_role("button", name="Buy for $100.00").click()
     pay(page)
+    expect(page.get_by_role("main")).to_contain_text("The Team has 100,000 Credits more")
     for part in PARTS:
         page.goto(f"{url}/teams/acme/credits/{part}")
         assert overhang(page) <= 0, part

@@ -213,4 +213,5 @@ def test_everything_works_on_a_phone_without_scrolling_sideways(
         page.goto(url + path)
         page.get_by_role("button", name="Menu", exact=True).click()
         page.locator("summary", has_text="Teams:").click()
+        expect(page.locator("details[open] > summary", has_text="Teams:")).to_be_visible()
         assert overhang(page) <= 0, path

@@ -71,6 +71,7 @@ def test_of_a_key_that_is_pasted_no_address_has_more_than_its_beginning(
     page.keyboard.press("Control+k")
     page.get_by_role("searchbox", name="A page, a person, a key").fill(text)
     page.get_by_role("dialog").get_by_role("link", name="mia@example.com").click()
+    page.wait_for_url("**/teams/acme/members/**")
     page.goto(f"{live_server.url}/teams/acme/members/")
     page.get_by_role("searchbox", name="Name or e-mail address").fill(text)
     page.wait_for_url(re.compile(f"q=sk-cp-{key.key_id}&"))

@@ -53,6 +53,7 @@ def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     arrive(page, url, owner)
     page.goto(f"{url}/teams/acme/members/")
     page.get_by_role("button", name="Change kim@example.com").click()
+    expect(page.get_by_role("link", name="Move or free the seat")).to_be_visible()
     assert overhang(page) == 0
     page.get_by_role("link", name="Move or free the seat").click()
     page.get_by_role("button", name=f"Move to {owner.email}").click()
@@ -81,6 +82,7 @@ def test_a_free_seat_is_given_in_two_clicks_from_the_overview_and_taken_back(
     expect(main).to_contain_text("1 seat is free. 1 member has none: kim@example.com")
 
     page.get_by_role("link", name="Give it to somebody").click()
+    expect(page.get_by_role("heading", name="Members", exact=True)).to_be_visible()
     assert overhang(page) == 0
     assert violations(page, "main") == []
     page.get_by_role("button", name="Give Max (kim@example.com)").click()
