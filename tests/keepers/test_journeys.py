@@ -1,6 +1,6 @@
-"""A click does not wait for the page it leads to: what is read right after it is the page before, or half a page.
+"""A click does not wait for the page it leads to: what is read right after it is the page before, or half one.
 
-So something that only the next page has is expected first. Without, a journey fails once in some hundred runs.
+So something that only the next page has is expected first; else a journey fails once in some hundred runs.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def hasty(tree: ast.AST) -> Iterator[tuple[int, str]]:
         for part in ("body", "orelse", "finalbody"):
             below = getattr(node, part, None)
             statements = below if isinstance(below, list) else []
-            for before, after in zip(statements, statements[1:], strict=False):
+            for before, after in pairwise(statements):
                 act = first_act(after)
                 clicks = isinstance(before, ast.Expr) and CLICKS.search(ast.unparse(before))
                 if clicks and AT_ONCE.search(act) and "expect(" not in act:
