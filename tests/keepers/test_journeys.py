@@ -1,4 +1,4 @@
-"""A click does not wait for the page it leads to: what is read right after it is the page before, or half one.
+"""A click does not wait for the page that it leads to: what is read right after it is the page before.
 
 So something that only the next page has is expected first; else a journey fails once in some hundred runs.
 """
