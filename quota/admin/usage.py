@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from quota.admin.advice import REFUSED, SEE_DETAIL, of_hold
 from quota.admin.columns import usd
-from quota.hot_path.catalog import prices_then, rate_card, windows_then
+from quota.hot_path.catalog import prices_then, rate_card, windows_around
 from quota.models import ClosedWindow, RefusedCall, Reservation, UsageEvent
 from quota.models.reservations import LAPSED
 from quota.models.usage import OWN_DRAW
@@ -215,7 +215,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
 
     @admin.display(description=_("Its windows, before and after"))
     def windows(self, row: UsageEvent) -> str:
-        before, after = (windows_then(row.plan_id, kept) for kept in (row.windows_before, row.windows_after))
+        before, after = windows_around(row)
         lines = [
             gettext("%(window)s: %(before)s, then %(after)s of %(limit)s")
             % {

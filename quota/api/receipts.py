@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from quota.api.fields import NANOUSD, WindowSerializer
-from quota.hot_path.catalog import prices_then, windows_then
+from quota.hot_path.catalog import prices_then, windows_around
 from quota.models import UsageEvent
 from quota.querysets import UsageEventQuerySet
 from quota.selectors.usage_filter import UsageFilter
@@ -43,6 +43,7 @@ def receipts_page(
 
 def receipt_json(event: UsageEvent) -> dict[str, Any]:
     """A receipt (docs/api.md). Windows and prices are those of the charge."""
+    before, after = windows_around(event)
     return {
         "id": str(event.pk),
         "reservation": str(event.reservation_id) if event.reservation_id else None,
@@ -59,8 +60,8 @@ def receipt_json(event: UsageEvent) -> dict[str, Any]:
         "from_balance_nanousd": event.from_balance_nanousd,
         "overrun_nanousd": event.overrun_nanousd,
         "prices": prices_json(prices_then(event.rate_card_id, event.model, event.usage)),
-        "windows_before": windows_json(windows_then(event.plan_id, event.windows_before)),
-        "windows_after": windows_json(windows_then(event.plan_id, event.windows_after)),
+        "windows_before": windows_json(before),
+        "windows_after": windows_json(after),
         "occurred_at": moment_json(event.occurred_at),
         "recorded_at": moment_json(event.recorded_at),
         **({"corrects": str(event.corrects_id)} if event.corrects_id else {}),

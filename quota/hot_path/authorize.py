@@ -105,7 +105,7 @@ def _repeated(
             detail % {"request_id": request_id, "state": of_prior}, reservation_id=prior_id, state=of_prior
         )
     plan_code = plan_terms(prior.plan_id).code if prior.plan_id else None
-    windows = windows_then(prior.plan_id, prior.windows)
+    windows = windows_then(prior)
     return _authorization(prior, key_public_id, state.team_slug, plan_code, windows, repeated=True)
 
 

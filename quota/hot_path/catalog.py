@@ -5,11 +5,11 @@ Both are immutable in the database (by trigger), so each is read once a process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quota.models import Plan, RateCard
+from quota.models import Plan, RateCard, Reservation, UsageEvent
 from quota.pricing import DEFAULT_HOLD, Card, ModelPrices, Price
 from quota.stored_windows import windows_of
 from quota.windows import Limit, QuotaWindow
@@ -50,9 +50,15 @@ def limits_of(plan_id: int | None) -> tuple[Limit, ...]:
     return plan_terms(plan_id).limits if plan_id else ()
 
 
-def windows_then(plan_id: int | None, numbers: Sequence[int | None]) -> list[QuotaWindow]:
-    """The windows that a hold or a charge of this plan version has kept."""
-    return windows_of(limits_of(plan_id), numbers)
+def windows_then(hold: Reservation) -> list[QuotaWindow]:
+    """The windows that its authorize was answered with. Raises ValueError once it is settled."""
+    return windows_of(limits_of(hold.plan_id), hold.windows)[0]
+
+
+def windows_around(charge: UsageEvent) -> tuple[list[QuotaWindow], list[QuotaWindow]]:
+    """The windows just before the charge, and just after it."""
+    before, after = windows_of(limits_of(charge.plan_id), charge.windows, states=2)
+    return before, after
 
 
 @lru_cache(maxsize=16)

@@ -21,7 +21,7 @@ from quota.hot_path.sql import Columns
 from quota.hot_path.state import ReservationState, SeatUsage
 from quota.models import OwedUsage, UsageEvent
 from quota.pricing import Charge
-from quota.stored_windows import numbers_of
+from quota.stored_windows import kept_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +229,7 @@ def worked_out(
             for rule_key, start in first_use_starts(seat_usage, call.occurred_at).items()
             if in_window
         },
-        windows_before=numbers_of(before),
-        windows_after=numbers_of(usage.windows(limits, call.occurred_at)),
+        windows=kept_of(before, usage.windows(limits, call.occurred_at)),
         occurred_at=call.occurred_at,
         recorded_at=at,
         corrects_id=call.corrects_id,

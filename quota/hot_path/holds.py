@@ -23,7 +23,7 @@ from quota.ids import new_id_of
 from quota.models import Gateway, Reservation
 from quota.models.gateways import SHORTEST_LIFETIME_SECONDS
 from quota.pricing import Card, estimated, not_on_the_card
-from quota.stored_windows import numbers_of
+from quota.stored_windows import kept_of
 from quota.windows import Hold, QuotaWindow
 from tokenplan.kit.errors import InvalidValue
 
@@ -105,7 +105,7 @@ def hold_for(
         left_quota_nanousd=parts.from_quota,
         **account_columns(state.payer, "from", parts.from_credits),
         **account_columns(state.payer, "left", parts.from_credits),
-        windows=numbers_of(windows),
+        windows=kept_of(windows),
         created_at=at,
         expires_at=expires_at,
         **ends_of_hold(gateway, expires_at, is_lease=is_lease, is_charged=gateway.charge_hold),

@@ -81,12 +81,19 @@ class Columns(Generic[M]):
 
     def json(self, rows: Sequence[M]) -> str:
         """The rows as a JSON array, for `json_populate_recordset`."""
-        return orjson.dumps([self._values(row) for row in rows]).decode()
+        return orjson.dumps([self._values(row) for row in rows], default=_as_text).decode()
 
     def json_of(self, row: M) -> str:
         """The row as a JSON object, for `json_populate_record`."""
-        return orjson.dumps(self._values(row)).decode()
+        return orjson.dumps(self._values(row), default=_as_text).decode()
 
     def _values(self, row: M) -> dict[str, Any]:
         of_row = row.__dict__
         return {name: of_row[name] for name in self._names}
+
+
+def _as_text(value: object) -> str:
+    """Bytes as PostgreSQL reads them; JSON has none."""
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"
+    raise TypeError

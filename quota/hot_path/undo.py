@@ -21,7 +21,8 @@ from quota.models import (
 )
 from quota.models.months import month_of
 from quota.models.usage import OWN_DRAW
-from quota.stored_windows import numbers_of
+from quota.stored_windows import kept_of
+from quota.windows import QuotaWindow
 from teams.models import User
 
 # What an undoing event says like the event that it undoes.
@@ -48,11 +49,10 @@ def undo_charge(event: UsageEvent, *, at: datetime, by: User | None) -> UsageEve
         from_credits_nanousd=-event.from_credits_nanousd,
         from_balance_nanousd=-event.from_balance_nanousd,
         overrun_nanousd=-event.overrun_nanousd,
-        windows_before=_windows(event, usage),
         recorded_at=at,
     )
     _take_from_buckets(event, usage)
-    undo.windows_after = _windows(event, usage_around(event, at))
+    undo.windows = kept_of(_windows(event, usage), _windows(event, usage_around(event, at)))
     undo.save()
     _give_back(event, undo, at, by)
     return undo
@@ -63,8 +63,8 @@ def usage_around(event: UsageEvent, at: datetime) -> SeatUsage:
     return seat_usage_around(event.seat_id, event.occurred_at, at)
 
 
-def _windows(event: UsageEvent, usage: SeatUsage) -> list[int | None]:
-    return numbers_of(usage.windows(limits_of(event.plan_id), event.occurred_at))
+def _windows(event: UsageEvent, usage: SeatUsage) -> list[QuotaWindow]:
+    return usage.windows(limits_of(event.plan_id), event.occurred_at)
 
 
 def _take_from_buckets(event: UsageEvent, usage: SeatUsage) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -146,7 +145,7 @@ class Reservation(OfTeam):
         help_text=_("What draws have left of the API balance part."),
     )
     # As the authorize answered them (quota/stored_windows.py); none once it is settled, and never repeated.
-    windows = ArrayField(models.BigIntegerField(null=True), verbose_name=_("windows"), default=list)
+    windows = models.BinaryField(_("windows"), default=b"")
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.HELD)
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))

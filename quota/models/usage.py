@@ -13,7 +13,6 @@ lock of the hold, or of the Team's Credits, sees to it.
 
 from __future__ import annotations
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -150,8 +149,8 @@ class UsageEvent(OfTeam):
     first_use_starts = models.JSONField(
         default=dict, help_text=_("When the first_use windows that it counts in began, by window rule.")
     )
-    windows_before = ArrayField(models.BigIntegerField(null=True), default=list)
-    windows_after = ArrayField(models.BigIntegerField(null=True), default=list)
+    # Before it and after it (quota/stored_windows.py).
+    windows = models.BinaryField(_("windows"), default=b"")
     occurred_at = models.DateTimeField(_("occurred at"))
     recorded_at = models.DateTimeField(_("recorded at"))
     corrects = models.ForeignKey(

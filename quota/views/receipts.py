@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from quota.api.csv_cells import usd_cell
 from quota.api.receipts_csv import charges_in_steps, file_name
-from quota.hot_path.catalog import prices_then, windows_then
+from quota.hot_path.catalog import prices_then, windows_around
 from quota.models import UsageEvent
 from quota.selectors.usage_filter import UsageFilter, charges_of
 from quota.templatetags.guides import modality_name
@@ -117,13 +117,6 @@ def _receipt(request: TeamRequest, pk: UUID, *, own: bool) -> HttpResponse:
         "own": own,
         "receipt": "account-receipt" if own else "team-receipt",
         "meters": [(meter, quantity, prices.get(meter)) for meter, quantity in sorted(event.usage.items())],
-        "windows": [
-            (before, after)
-            for before, after in zip(
-                windows_then(event.plan_id, event.windows_before),
-                windows_then(event.plan_id, event.windows_after),
-                strict=True,
-            )
-        ],
+        "windows": list(zip(*windows_around(event), strict=True)),
     }
     return show(request, "quota/receipt.html", context)

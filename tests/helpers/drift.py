@@ -11,7 +11,7 @@ from teams.models import Membership, Seat
 from tests.helpers import citus
 
 
-def plant(sql: str, *params: int | str | datetime) -> None:
+def plant(sql: str, *params: int | str | bytes | datetime) -> None:
     """Change what triggers and foreign keys would not let anyone change."""
     with transaction.atomic(), connection.cursor() as cursor:
         go_behind_triggers()

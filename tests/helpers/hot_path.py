@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.authorize import Authorization
 from quota.hot_path.bulk import record_events
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import windows_around
 from quota.hot_path.credentials import recognise_gateway
 from quota.hot_path.events import ReportedEvent
 from quota.models import CreditLedgerEntry, Gateway, Reservation, UsageBucket, UsageEvent
@@ -64,12 +64,12 @@ def parts(event: UsageEvent | None) -> tuple[int, int, int]:
 
 def windows_before(event: UsageEvent) -> list[QuotaWindow]:
     """The windows just before the charge, as its receipt shows them."""
-    return windows_then(event.plan_id, event.windows_before)
+    return windows_around(event)[0]
 
 
 def windows_after(event: UsageEvent) -> list[QuotaWindow]:
     """The same just after it."""
-    return windows_then(event.plan_id, event.windows_after)
+    return windows_around(event)[1]
 
 
 def left(held: Authorization) -> tuple[int, int, str]:

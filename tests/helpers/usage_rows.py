@@ -59,8 +59,6 @@ def write_event(
         rate_card_id=1,
         amount_nanousd=amount,
         overrun_nanousd=over,
-        windows_before=[],
-        windows_after=[],
         occurred_at=at,
         recorded_at=at,
         **whose,

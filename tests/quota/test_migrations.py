@@ -1,5 +1,7 @@
 """Migrations can be taken back, and fill what they add from the rows that there are."""
 
+from dataclasses import replace
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -8,6 +10,8 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from quota.models import ApiKeyMonth, CreditMonth, UsageBucket
+from quota.stored_windows import kept_of
+from quota.windows import Limit, QuotaWindow, Release
 from tests.helpers import citus
 from tests.helpers.factories import FIVE_HOURS, T0, Scene, make_api_key, make_scene
 
@@ -81,6 +85,24 @@ def test_rows_of_before_are_given_their_team_and_keep_what_they_say() -> None:
         cursor.execute(names.TABLES_BACK)
         cursor.execute(names.TABLES)
     assert rows_of_teams() == before
+
+
+@not_taken_back
+def test_windows_of_before_are_packed_like_those_of_now() -> None:
+    release = Release(T0 + timedelta(microseconds=1), 7)
+    before = QuotaWindow(Limit("5h", FIVE_HOURS, 1), 10**15, 64, T0, T0 + timedelta(hours=5), release)
+    after = replace(before, used=0, held=63, next_release=None)
+    names = import_module("quota.migrations.0044_packed_windows")
+    first = int(T0.timestamp()) * 1_000_000
+    of_before = [10**15, 64, first + 5 * 3_600_000_000, first + 1, 7]
+    of_after = [0, 63, first + 5 * 3_600_000_000, None, None]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(names.CONVERT[: names.CONVERT.index("ALTER TABLE")])
+        cursor.execute("SELECT pg_temp.packed(%s::bigint[], %s::bigint[])", [of_before, of_after])
+        assert cursor.fetchone() == (kept_of([before], [after]),)
+        cursor.execute("SELECT pg_temp.packed(%s::bigint[], '{}'), pg_temp.packed('{}', '{}')", [of_after])
+        assert cursor.fetchone() == (kept_of([after]), b"")
+        transaction.set_rollback(True)
 
 
 def rows_of_teams() -> list[list[Any]]:

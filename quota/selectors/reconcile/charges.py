@@ -13,11 +13,12 @@ from fractions import Fraction
 from math import floor
 from uuid import UUID
 
+from quota.packed_numbers import unpacked
 from quota.selectors.reconcile.difference import Difference, rows_of
 
 _CHARGES = """
 SELECT v.id::text, v.is_undo, v.model, v.usage, v.rate_card_id, v.unpriced, v.amount_nanousd,
-    v.from_quota_nanousd, v.overrun_nanousd, v.windows_before, v.windows_after, v.plan_id,
+    v.from_quota_nanousd, v.overrun_nanousd, v.windows, v.plan_id,
     r.rate_card_id, card.id, r.from_quota_nanousd,
     r.from_quota_nanousd + r.from_credits_nanousd + r.from_balance_nanousd,
     r.charges_at IS NOT NULL
@@ -31,7 +32,8 @@ WHERE v.id > %(after)s AND v.id <= %(upto)s
 ORDER BY v.id
 """
 _USAGE = 3  # comes as JSON
-# A receipt keeps of each window of its plan, in this order: used, held, and three about time.
+# A receipt keeps of each window of its plan, in this order: used, held, and three about time. First as they
+# were before the charge, then how much each is more after it.
 _NUMBERS = 5
 
 # (over, unit size, nano-dollars) of each meter of a model.
@@ -93,8 +95,7 @@ class _Charged:
     amount: int
     from_quota: int
     overrun: int
-    windows_before: Sequence[int | None]
-    windows_after: Sequence[int | None]
+    windows: bytes
     plan_id: int | None
     card_of_hold: int | None
     card_in_force: int | None
@@ -187,33 +188,29 @@ def _of_windows(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
     and quota has paid no more than there was room for, or was held.
     """
     limits = terms.limits(charged.plan_id) if charged.plan_id else ()
-    for when, numbers in (("before", charged.windows_before), ("after", charged.windows_after)):
-        if len(numbers) != _NUMBERS * len(limits):
-            about = f"numbers of the windows {when} event {charged.id}"
-            yield Difference(about, str(_NUMBERS * len(limits)), str(len(numbers)))
-            return
+    expected = _NUMBERS * len(limits)
+    numbers = unpacked(charged.windows)
+    if len(numbers) != 2 * expected:
+        about = f"numbers of the windows of event {charged.id}"
+        yield Difference(about, str(2 * expected), str(len(numbers)))
+        return
     in_window = charged.from_quota + charged.overrun
-    used = zip(limits, _each(charged.windows_before, 0), _each(charged.windows_after, 0), strict=True)
-    for limit, before, after in used:
+    before, more = numbers[:expected], numbers[expected:]
+    for limit, used, used_more in zip(limits, before[::_NUMBERS], more[::_NUMBERS], strict=True):
         # Around the moment of a charge that is undone may stand another first_use window than its own.
         moved = charged.is_undo and limit.policy == "first_use"
-        if before + in_window != after and not moved:
+        if used_more != in_window and not moved:
             about = f"{limit.name} window after event {charged.id}"
-            yield Difference(about, f"{before + in_window} used", f"{after} used")
-    yield from _of_room(charged, limits)
+            yield Difference(about, f"{used + in_window} used", f"{used + used_more} used")
+    yield from _of_room(charged, limits, before)
 
 
-def _each(numbers: Sequence[int | None], place: int) -> list[int]:
-    """The number of each window at this place."""
-    return [number or 0 for number in numbers[place::_NUMBERS]]
-
-
-def _of_room(charged: _Charged, limits: Sequence[_Limit]) -> Iterator[Difference]:
+def _of_room(charged: _Charged, limits: Sequence[_Limit], before: Sequence[int]) -> Iterator[Difference]:
     if charged.is_undo or not limits:
         return
     # What the call itself held is counted as held, and pays for it.
     counts = 0 if charged.quota_held is not None else 1
-    windows = zip(limits, _each(charged.windows_before, 0), _each(charged.windows_before, 1), strict=True)
+    windows = zip(limits, before[::_NUMBERS], before[1::_NUMBERS], strict=True)
     room = min(limit.nanousd - used - counts * held for limit, used, held in windows)
     most = max(room, charged.quota_held or 0, 0)
     if charged.from_quota > most:

@@ -116,7 +116,7 @@ def test_a_call_is_held_in_the_balance_and_charged_to_it(account: Account) -> No
         3 * CENT,
         0,
     )
-    assert (event.from_quota_nanousd, event.from_credits_nanousd, event.windows_after) == (0, 0, [])
+    assert (event.from_quota_nanousd, event.from_credits_nanousd, event.windows) == (0, 0, b"")
     assert (event.key_id, event.api_key, event.membership) == (None, account.key, account.owner)
     assert account.left() == USD - 3 * CENT
     assert team_balance(account.owner.team_id, T0) == USD

@@ -93,7 +93,7 @@ def test_a_lease_on_credits_names_no_seat_and_no_model(scene: Scene) -> None:
     make_desk(member).lease(7 * PENNY, seconds=60)
     names = ("seat_id", "plan_id", "model", "agent", "tags", "windows", "from_credits_nanousd", "holds_until")
     assert list(Reservation.objects.values_list(*names)) == [
-        (*(None, None, "", "", [], [], 7 * PENNY), T0 + MINUTE + 15 * MINUTE)
+        (*(None, None, "", "", [], b"", 7 * PENNY), T0 + MINUTE + 15 * MINUTE)
     ]
 
 

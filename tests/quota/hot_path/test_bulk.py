@@ -232,7 +232,7 @@ def test_of_two_rows_with_one_id_the_first_is_answered_first_though_it_goes_alon
 
 SHOWN = (
     *("occurred_at", "from_quota_nanousd", "from_credits_nanousd", "overrun_nanousd"),
-    *("windows_before", "windows_after"),
+    "windows",
 )
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from quota.hot_path.bulk import record_events
-from quota.hot_path.catalog import windows_then
+from quota.hot_path.catalog import windows_around
 from quota.hot_path.charges import HeldParts
 from quota.hot_path.events import ReportedEvent
 from quota.models import CreditGrant, CreditLedgerEntry, CreditMonth, RateCard, UsageBucket, UsageEvent
@@ -66,8 +66,8 @@ def test_a_charge_says_all_about_its_call(scene: Scene) -> None:
     record_events(gateway=gateway, events=[sent], at=T0 + MINUTE)
     (row,) = UsageEvent.objects.values()
     written: dict[str, Any] = {**row}
-    windows = [windows_then(scene.plan.pk, written.pop(name)) for name in ("windows_before", "windows_after")]
-    assert [[(w.used, w.held) for w in of] for of in windows] == [
+    del written["windows"]
+    assert [[(w.used, w.held) for w in of] for of in windows_around(UsageEvent.objects.get())] == [
         [(0, 2 * PENNY)] * 2,
         [(PENNY, 0)] * 2,
     ]

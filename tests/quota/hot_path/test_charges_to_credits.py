@@ -57,7 +57,7 @@ def test_credits_pay_without_any_seat(scene: Scene) -> None:
     member = make_member(scene.team, credits=True)
     event = make_desk(member).use(5)
     assert (event.from_quota_nanousd, event.from_credits_nanousd, event.seat_id) == (0, 5 * PENNY, None)
-    assert event.windows_after == []
+    assert event.windows == b""
 
 
 def test_a_suspended_seat_is_no_seat_for_what_credits_pay_and_for_what_is_owed(scene: Scene) -> None:

@@ -43,7 +43,7 @@ def test_what_has_lapsed_is_settled_at_its_own_moment_by_what_the_windows_had(sc
     event = settle(scene, held, 3)
     assert (event.from_quota_nanousd, event.occurred_at, event.recorded_at) == (3 * PENNY, T0, LATER)
     hold = Reservation.objects.get()
-    assert (hold.state, hold.expired, hold.closed_at, hold.windows) == ("settled", False, LATER, [])
+    assert (hold.state, hold.expired, hold.closed_at, hold.windows) == ("settled", False, LATER, b"")
     assert settle(scene, held, 3) is LEFT  # a repeat
     assert UsageEvent.objects.count() == 1
 

@@ -63,7 +63,7 @@ HOLD = ("state", "created_at", "expires_at", "closed_at", "expired", "windows", 
 AMOUNTS = ("quota", "credits", "balance")
 OF_HOLD = (*HOLD, "estimate_nanousd", *(f"{of}_{a}_nanousd" for of in ("from", "left") for a in AMOUNTS))
 OF_EVENT = (
-    *("model", "usage", "occurred_at", "recorded_at", "windows_before", "windows_after", "amount_nanousd"),
+    *("model", "usage", "occurred_at", "recorded_at", "windows", "amount_nanousd"),
     *("overrun_nanousd", *(f"from_{account}_nanousd" for account in AMOUNTS)),
 )
 

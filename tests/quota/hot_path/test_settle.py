@@ -129,10 +129,10 @@ def test_a_settled_reservation_cannot_be_released(scene: Scene) -> None:
 def test_a_hold_keeps_the_windows_of_its_answer_until_it_is_settled(scene: Scene) -> None:
     held = scene.desk.ask(10)
     row = Reservation.objects.get()
-    assert windows_then(row.plan_id, row.windows) == held.windows
+    assert windows_then(row) == held.windows
     scene.desk.settle(held, 4, at=T0 + MINUTE)
     row.refresh_from_db()
-    assert (row.state, row.windows) == ("settled", [])
+    assert (row.state, row.windows) == ("settled", b"")
 
 
 def test_usage_of_a_meter_without_a_price_is_recorded_and_the_rest_charged(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -17,6 +18,7 @@ from quota.services import windows_history
 from quota.services.corrections import correct_charge
 from quota.services.reservations import charge_lapsed_holds
 from quota.services.windows_history import close_windows
+from quota.stored_windows import kept_of
 from quota.windows import Limit, Policy, Rule
 from tests.helpers.drift import named, plant
 from tests.helpers.factories import (
@@ -32,7 +34,7 @@ from tests.helpers.factories import (
     make_scene,
     make_seat,
 )
-from tests.helpers.hot_path import charging
+from tests.helpers.hot_path import charging, windows_after, windows_before
 from tokenplan.kit.clock import Turn
 
 pytestmark = pytest.mark.django_db
@@ -65,8 +67,8 @@ def test_a_charge_of_a_hundred_times_the_price_is_found_though_every_sum_agrees_
     assert found() == []
     plant(
         "UPDATE quota_usageevent SET amount_nanousd = 100 * amount_nanousd, "
-        "from_quota_nanousd = 100 * from_quota_nanousd, "
-        "windows_after[1] = 100 * windows_after[1], windows_after[6] = 100 * windows_after[6]"
+        "from_quota_nanousd = 100 * from_quota_nanousd, windows = %s",
+        packed_with(event, used_after=100 * event.amount_nanousd),
     )
     for policy in ("rolling", "fixed"):
         plant(f"UPDATE quota_usagebucket SET used_nanousd = 100 * used_nanousd WHERE rule LIKE '{policy}/%%'")
@@ -145,10 +147,16 @@ def test_a_charge_of_another_member_than_its_hold_is_found() -> None:
 def test_a_receipt_whose_windows_do_not_follow_from_the_charge_is_found() -> None:
     scene = make_scene()
     event = scene.desk.use(5)
-    plant("UPDATE quota_usageevent SET windows_after[1] = windows_after[1] + 1")
-    assert found() == [f"5h window after event {event.pk}: 50000000 used expected, 50000001 used found"]
-    plant("UPDATE quota_usageevent SET windows_after = trim_array(windows_after, 5)")
-    assert found() == [f"numbers of the windows after event {event.pk}: 10 expected, 5 found"]
+    of_limit = [f"{name} window after event {event.pk}" for name in ("5h", "week")]
+    plant("UPDATE quota_usageevent SET windows = %s", packed_with(event, used_after=5 * CENT + 1))
+    assert found() == [f"{window}: 50000000 used expected, 50000001 used found" for window in of_limit]
+    plant("UPDATE quota_usageevent SET windows = %s", kept_of(windows_before(event)))
+    assert found() == [f"numbers of the windows of event {event.pk}: 20 expected, 10 found"]
+
+
+def packed_with(event: UsageEvent, *, used_after: int) -> bytes:
+    """Its windows, with so much used after it."""
+    return kept_of(windows_before(event), [replace(w, used=used_after) for w in windows_after(event)])
 
 
 @pytest.mark.parametrize("asked", [True, False])

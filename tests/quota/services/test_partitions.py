@@ -122,7 +122,7 @@ def test_statistics_are_kept_of_no_long_column_of_any_partition() -> None:
             " AND a.attstattarget = 0 GROUP BY 1"
         )
         found = dict(cursor.fetchall())
-    assert {name: 6 if name.startswith(EVENTS) else 3 for name in found} == found
+    assert {name: 5 if name.startswith(EVENTS) else 3 for name in found} == found
     assert len(found) == len(partitions_of(EVENTS)) + len(partitions_of(HOLDS)) + 2
 
 
