@@ -168,7 +168,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         "credits",
         "balance",
         "overrun",
-        "windows",
+        "around",
         "unpriced",
         "estimated",
         "is_undo",
@@ -214,7 +214,7 @@ class UsageEventAdmin(VerbsAdmin[UsageEvent]):
         return credits_words(event.from_credits_nanousd)
 
     @admin.display(description=_("Its windows, before and after"))
-    def windows(self, row: UsageEvent) -> str:
+    def around(self, row: UsageEvent) -> str:
         before, after = windows_around(row)
         lines = [
             gettext("%(window)s: %(before)s, then %(after)s of %(limit)s")

@@ -90,6 +90,7 @@ def test_ones_tokens_are_found_by_name_while_it_is_typed(
     expect(page.get_by_label("State")).to_have_value("expired")
 
 
+@pytest.mark.slow
 def test_who_may_use_credits_is_found_beside_a_filtered_ledger(
     browser_page: Page, team: Team, opened: Open
 ) -> None:
@@ -118,6 +119,7 @@ def test_who_may_use_credits_is_found_beside_a_filtered_ledger(
     assert is_usable(page, "main")
 
 
+@pytest.mark.slow
 def test_a_chart_is_drawn_anew_for_what_is_filtered_by_and_a_wrong_range_is_said_at_its_field(
     browser_page: Page, team: Team, opened: Open
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_chart_is_drawn_anew_for_what_is_filtered_by_and_a_wrong_range_is_said
     assert is_same(page)
 
 
+@pytest.mark.slow
 def test_a_seat_that_is_paid_for_is_found_while_others_stay_ticked(
     browser_page: Page, live_server: LiveServer
 ) -> None:
@@ -182,6 +185,7 @@ def test_a_seat_that_is_paid_for_is_found_while_others_stay_ticked(
     assert re.findall(r"seats=(\d+)", asked.value.url) == [ids[0], ids[21]]
 
 
+@pytest.mark.slow
 def test_lines_of_a_bulk_action_are_filtered_while_it_is_worked(
     browser_page: Page, team: Team, opened: Open
 ) -> None:

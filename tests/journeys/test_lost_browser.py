@@ -13,6 +13,7 @@ from tests.helpers.one_browser import OneBrowser, close_window
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_a_window_that_does_not_close_ends_the_browser_and_another_is_started(
     browser_page: Page, _browser: OneBrowser
 ) -> None:

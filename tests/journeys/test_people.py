@@ -110,6 +110,7 @@ def test_all_of_a_page_are_ticked_with_one_box_also_after_a_search(
     expect(page.get_by_role("main")).to_contain_text("This is for one person:")
 
 
+@pytest.mark.slow
 def test_a_bulk_action_says_by_itself_how_far_it_is(browser_page: Page, live_server: LiveServer) -> None:
     page, url, at = browser_page, live_server.url, timezone.now()
     team = make_team("Acme")

@@ -15,6 +15,7 @@ from tests.shots import Visitor, choose_members, shoot_keys
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_not_of_its_page_is_named(
     browser_page: Page, live_server: LiveServer, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.helpers.keyboard import walk_to
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow
 def test_the_bars_of_a_person_keep_themselves_up_to_date_while_the_page_is_seen(
     browser_page: Page, live_server: LiveServer
 ) -> None:

@@ -103,6 +103,19 @@ def test_models_fields_and_buttons_have_names_that_go_through_gettext() -> None:
     assert bare == {}
 
 
+def test_no_column_that_is_worked_out_has_the_name_of_a_field() -> None:
+    """Else the field is shown in its place."""
+    request = request_of(User.objects.create_superuser("root@example.com", "x"))
+    hidden = {
+        f"{page.opts.label}: {name}"
+        for page in site._registry.values()
+        for name in columns(page, request)
+        if hasattr(type(page), name) and name in {field.name for field in page.opts.get_fields()}
+    }
+
+    assert hidden == set()
+
+
 def test_fields_of_the_forms_of_buttons_have_labels_that_go_through_gettext() -> None:
     with override(LANGUAGE):
         bare = {

@@ -143,6 +143,7 @@ def addresses(home: Home) -> dict[str, str]:
     return found | {"support-person then": found["support-person"] + "?at=2026-06-04T10:02"}
 
 
+@pytest.mark.slow
 def test_opening_any_page_of_the_operators_changes_nothing(stripe: Listener, sent: list[object]) -> None:
     home = world()
     rest_of_the_world(home)

@@ -51,6 +51,7 @@ def test_a_forged_text_is_not_counted_while_another_is() -> None:
         assert counted() == [("secret_forged", times)]
 
 
+@pytest.mark.slow
 def test_control_whoever_counts_all_waits_for_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "_BEGIN_COUNTING", "SELECT %s <> ''")
     scene = make_scene()

@@ -36,6 +36,7 @@ from quota.services.credits import adjust_lot, expire_lots
 from quota.services.lots import grant_lot
 from quota.services.partitions import EVENTS, LEDGER, keep_partitions, partitions_of
 from quota.services.reconcile import Progress, begin_run, work_on
+from tests.helpers.cases import many
 from tests.helpers.drift import named, plant
 from tests.helpers.factories import T0, USD, Scene, allow_credits, limits, make_scene
 from tests.helpers.months import everything_was_read, month
@@ -152,7 +153,7 @@ def live(scene: Scene, chance: random.Random, since: datetime) -> None:
                 expire_lots(at=at)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", many(range(4)))
 def test_what_was_dropped_and_what_is_kept_are_the_sums_of_all_there_ever_was(seed: int) -> None:
     scene, chance = paying_by_credits(), random.Random(seed)
     keep_partitions(at=month(20))
