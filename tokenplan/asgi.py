@@ -114,7 +114,7 @@ if REPLICA not in settings.DATABASES:  # what browsers ask for is read there, wh
 
 
 # Among the variables of a request whose gateway was recognised when it was asked what it names. It says only
-# whether what is locked is worth a look: the view asks for itself who calls.
+# whether it is asked what is locked: the view asks for itself who calls.
 RECOGNISED = "tokenplan.gateway_recognised"
 
 

@@ -107,7 +107,7 @@ _COLUMNS = "team_id", "hold_id", "key_id", "api_text_id", "seat_id", "membership
 
 def locked_of(needed: Needed) -> Literal["key", "team"] | None:
     """What somebody else has locked of it at this moment: its key, with the hold and the seat, or else the
-    Team's Credits. What is free is locked while it is looked at, and no longer. Outside of a transaction.
+    Team's Credits. What is free is locked while this is found out, and no longer. Outside of a transaction.
     """
     if not servers.are_many():
         (row,) = fetch_all(_LOCKED, {name: getattr(needed, name) for name in _COLUMNS})

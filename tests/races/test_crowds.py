@@ -200,7 +200,7 @@ def kinds_of_locks() -> list[tuple[ApiKey, QuerySet[Any]]]:
     ]
 
 
-def test_what_is_looked_at_is_found_locked_while_somebody_has_it_and_is_not_kept(gateway: Caller) -> None:
+def test_what_somebody_has_locked_is_found_and_what_is_free_is_not_kept(gateway: Caller) -> None:
     key = paying_key()
     needed = needed_by_key(*id_and_kind_of(reveal_key(key.texts.get())))
     credits = TeamCredits.objects.filter(team=key.team_id)

@@ -211,15 +211,15 @@ def test_whoever_has_no_credential_of_ours_takes_nobodys_turn() -> None:
     assert named("Bearer a") == [("no gateway", 2)]
 
 
-def test_what_a_stranger_names_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[object] = []
-    monkeypatch.setattr("quota.api.gateway.crowds.locked_by", lambda *asked: looked.append(asked))
-    for credential, looks in (("a", 0), (gateway_caller().credential, 1)):
+def test_what_a_stranger_names_is_never_locked_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("quota.api.gateway.crowds.locked_by", lambda *about: asked.append(about))
+    for credential, times in (("a", 0), (gateway_caller().credential, 1)):
         headers = {"authorization": f"Bearer {credential}"}
         environ = environ_of(request(f"{GATEWAY}authorize", method="POST", headers=headers), b"{}")
         shares_of(environ)
         assert locked_by(environ) is None
-        assert len(looked) == looks
+        assert len(asked) == times
 
 
 @pytest.mark.parametrize("asked", ["is_of_a_gateway", "shares_of"])

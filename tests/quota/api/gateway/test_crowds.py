@@ -79,7 +79,7 @@ def test_a_key_that_is_nobodys_is_unknown(
         assert shares_of(AUTHORIZE, asking(text)) == [("unknown", 2)]
 
 
-def test_what_a_request_names_is_read_once_and_what_is_not_there_yet_is_looked_for_again(
+def test_what_a_request_names_is_read_once_and_what_is_not_there_yet_is_read_again(
     django_assert_num_queries: Callable[..., CaptureQueriesContext],
 ) -> None:
     office = make_office()
