@@ -113,11 +113,17 @@ if REPLICA not in settings.DATABASES:  # what browsers ask for is read there, wh
     )
 
 
+# Among the variables of a request whose gateway was recognised when it was asked what it names. It says only
+# whether it is asked what is locked: the view asks for itself who calls.
+RECOGNISED = "tokenplan.gateway_recognised"
+
+
 def shares_of(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:
     """What a gateway's request names. Who has no credential of ours takes the turn of nobody who has."""
     try:
         if not crowds.is_of_a_gateway(environ.get("HTTP_AUTHORIZATION", "")):
             return [("no gateway", crowds.OF_ANYTHING_ELSE)]
+        environ[RECOGNISED] = True
         return [*crowds.shares_of(environ["PATH_INFO"], environ["wsgi.input"].getvalue())]
     except UNAVAILABLE:
         return [("unknown", crowds.OF_ANYTHING_ELSE)]  # the view says that the database is away
@@ -127,9 +133,9 @@ def shares_of(environ: dict[str, Any]) -> list[tuple[Hashable, int]]:
 
 def locked_by(environ: dict[str, Any]) -> Hashable:
     """Which of these names is locked; None: neither, or whoever asks is refused before any lock."""
+    if RECOGNISED not in environ:
+        return None
     try:
-        if not crowds.is_of_a_gateway(environ.get("HTTP_AUTHORIZATION", "")):
-            return None
         return crowds.locked_by(environ["PATH_INFO"], environ["wsgi.input"].getvalue())
     except UNAVAILABLE:
         return None

@@ -30,7 +30,7 @@ def fetch_row(sql: str, params: Sequence[Any] | dict[str, Any]) -> dict[str, Any
 
 
 def fetch_all(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the answer, each by column name. Inside of a transaction.
+    """The rows of the answer, each by column name.
 
     Values travel apart from the text and in binary form, which is what makes long arrays cheap. So the server
     reads the text once a connection and keeps it prepared, unless a pooler stands between.

@@ -18,6 +18,8 @@ from django.db import connections, transaction
 from django.db.models import QuerySet
 
 from quota.api.gateway.crowds import GATEWAY
+from quota.hot_path.free_rows import locked_of, needed_by_key
+from quota.hot_path.state import id_and_kind_of
 from quota.models import TeamCredits
 from quota.services.balance import add_to_balance
 from teams.models import ApiKey
@@ -196,6 +198,17 @@ def kinds_of_locks() -> list[tuple[ApiKey, QuerySet[Any]]]:
         (key, TeamCredits.objects.filter(team=key.team_id) if number % 2 else key.texts.all())
         for number, key in enumerate(keys)
     ]
+
+
+def test_what_somebody_has_locked_is_found_and_what_is_free_is_not_kept(gateway: Caller) -> None:
+    key = paying_key()
+    needed = needed_by_key(*id_and_kind_of(reveal_key(key.texts.get())))
+    credits = TeamCredits.objects.filter(team=key.team_id)
+    for _ in range(2):
+        for rows, name in ((key.texts.all(), "key"), (credits, "team")):
+            assert locked_of(needed) is None
+            with locked(rows):
+                assert locked_of(needed) == name
 
 
 @pytest.mark.parametrize("stuck", [1, 2, 3, 6])

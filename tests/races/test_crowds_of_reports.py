@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from django.db.models import QuerySet
 
+from quota import servers
 from quota.api.gateway import crowds, gathered
 from quota.models import Reservation, TeamCredits
 from teams.models import Seat, SubscriptionKey
@@ -64,12 +65,17 @@ def test_reports_of_one_locked_seat_are_bounded_though_each_is_of_a_hold_of_its_
     assert not settling._locked_of
 
 
-def test_what_a_request_names_is_found_locked_without_a_wait() -> None:
+@pytest.mark.parametrize("one_by_one", [False, True])  # as on a cluster
+def test_what_a_request_names_is_found_locked_without_a_wait(
+    monkeypatch: pytest.MonkeyPatch, one_by_one: bool
+) -> None:
     scene = scene_of_now()
     hold = ask(scene, "call")
     give_credits(scene.team, 10**9, at=database_clock())
     key, text = SubscriptionKey.objects.get(pk__in=[hold.key_id]), scene.desk.key
     path = f"{crowds.GATEWAY}reservations/{hold.pk}/settle"
+    if one_by_one:
+        monkeypatch.setattr(servers, "are_many", lambda: True)
 
     def found() -> list[str | None]:
         """By the key's text, by a forged one, and by the hold."""

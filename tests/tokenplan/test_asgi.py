@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 import time_machine
 from django.conf import settings
@@ -13,11 +16,36 @@ from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 
+from quota.api.gateway.crowds import GATEWAY
+from teams.services.keys import reveal_key
 from tests.helpers.api_client import gateway_caller, make_office
 from tests.helpers.asgi import ask, request
+from tests.helpers.citus import not_on_a_cluster
 from tests.helpers.event_loop import run
-from tests.helpers.factories import USD, limits, make_scene
-from tokenplan.asgi import application, batches, in_batches, is_our_host, locked_by, reads, roads, shares_of
+from tests.helpers.factories import (
+    USD,
+    allow_credits,
+    give_credits,
+    key_of,
+    limits,
+    make_member,
+    make_scene,
+    make_team,
+    use_test_rate_card,
+)
+from tests.races.test_crowds import paying_key, post
+from tokenplan.asgi import (
+    application,
+    batches,
+    gateway_api,
+    in_batches,
+    is_our_host,
+    locked_by,
+    reads,
+    roads,
+    shares_of,
+)
+from tokenplan.web.crowds import Crowds
 from tokenplan.web.wsgi_calls import environ_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,6 +211,17 @@ def test_whoever_has_no_credential_of_ours_takes_nobodys_turn() -> None:
     assert named("Bearer a") == [("no gateway", 2)]
 
 
+def test_what_a_stranger_names_is_never_locked_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("quota.api.gateway.crowds.locked_by", lambda *about: asked.append(about))
+    for credential, times in (("a", 0), (gateway_caller().credential, 1)):
+        headers = {"authorization": f"Bearer {credential}"}
+        environ = environ_of(request(f"{GATEWAY}authorize", method="POST", headers=headers), b"{}")
+        shares_of(environ)
+        assert locked_by(environ) is None
+        assert len(asked) == times
+
+
 @pytest.mark.parametrize("asked", ["is_of_a_gateway", "shares_of"])
 def test_what_a_request_is_about_is_unknown_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch, asked: str
@@ -194,3 +233,70 @@ def test_what_a_request_is_about_is_unknown_while_the_database_is_away(
     for name in (asked, "locked_by"):
         monkeypatch.setattr(f"quota.api.gateway.crowds.{name}", away)
     assert named(f"Bearer {credential}") == [("unknown", 2)]
+
+
+@contextmanager
+def asked_of_the_database() -> Iterator[list[str]]:
+    """In all threads, but for where transactions begin and end."""
+    noted: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def note(cursor: psycopg.Cursor[Any], statement: Any, *args: Any, **more: Any) -> Any:
+        noted.append(str(statement))
+        return execute(cursor, statement, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", note)
+        yield noted
+
+
+def key_of_an_account() -> str:
+    return reveal_key(paying_key().texts.get())
+
+
+def key_without_a_seat() -> str:
+    member = make_member(make_team())
+    give_credits(member.team, 100 * USD)
+    allow_credits(member)
+    return key_of(member)
+
+
+@not_on_a_cluster
+@pytest.mark.parametrize(
+    ("key", "alone", "in_a_crowd"),
+    [(key_of_an_account, (4, 8), (6, 11)), (key_without_a_seat, (5, 8), (7, 11))],
+)
+def test_a_call_on_the_road_for_one_asks_the_database_so_often_and_in_a_crowd_little_more(
+    monkeypatch: pytest.MonkeyPatch,
+    key: Callable[[], str],
+    alone: tuple[int, int],
+    in_a_crowd: tuple[int, int],
+) -> None:
+    """The authorize and the settle. In a crowd it is asked besides which gateway calls and what is locked,
+    and of a report whose hold it is.
+    """
+    use_test_rate_card()
+    text, gateway = key(), gateway_caller()
+    crowds = Crowds(GATEWAY, threads=8, shares_of=shares_of, locked_by=locked_by)
+    monkeypatch.setattr(gateway_api.threads, "crowds", crowds)
+
+    async def called() -> tuple[int, int]:
+        with asked_of_the_database() as authorized:
+            ask = {"request_id": uuid4().hex, "key": text, "model": "penny", "estimate": {"calls": 1}}
+            held = json.loads((await post(gateway, "authorize", ask))[2])["reservation"]
+        with asked_of_the_database() as settled:
+            answer = await post(gateway, f"reservations/{held}/settle", {"usage": {"calls": 1}})
+        assert answer[0] == 200
+        return len(authorized), len(settled)
+
+    async def beside(others: int) -> tuple[int, int]:
+        async with AsyncExitStack() as threads:
+            for _ in range(others):
+                await threads.enter_async_context(crowds.one({}))
+            await called()  # some things are read once a process
+            return await called()
+
+    try:
+        assert [run(beside(0)), run(beside(2))] == [alone, in_a_crowd]
+    finally:
+        batches.submit(connections.close_all).result()

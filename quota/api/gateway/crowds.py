@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework.exceptions import APIException
 
 from quota.hot_path.batches import seats_of_holds
 from quota.hot_path.credentials import recognise_gateway
-from quota.hot_path.free_rows import credits_of, lock_if_free, needed_by_hold, needed_by_key
+from quota.hot_path.free_rows import Needed, locked_of, needed_by_hold, needed_by_key
 from quota.hot_path.gathered_draws import SettleAsk
-from quota.hot_path.state import check_genuine
+from quota.hot_path.state import check_genuine, id_and_kind_of
 from quota.models import Reservation
-from teams.models import ApiKeyText
-from teams.services.keys import named_in
 from tokenplan.kit.errors import Refusal, Unavailable
 from tokenplan.kit.parsers import parse_json
 
@@ -34,16 +28,29 @@ OF_A_KEY, OF_A_TEAM, OF_BULK, OF_ANYTHING_ELSE = 4, 2, 4, 2
 
 @dataclass(frozen=True)
 class _Named:
-    """What a request names, and the rows that it may have to wait for."""
+    """What a request names, and what it locks."""
 
-    key: str
-    team_id: int
-    # None: nothing is locked for it.
-    needed: Callable[[], list[QuerySet[Any]] | None]
+    needed: Needed
+    # None: it names a hold.
+    key_text: str | None = None
+
+    @property
+    def key(self) -> str:
+        id = self.needed.api_key_id
+        return f"API key {id}" if id else f"key {self.needed.key_id}"
 
     @property
     def team(self) -> str:
-        return f"team {self.team_id}"
+        return f"team {self.needed.team_id}"
+
+    def is_forged(self) -> bool:
+        """Such a text is refused before any lock."""
+        try:
+            if self.key_text is not None:
+                check_genuine(self.key_text, *id_and_kind_of(self.key_text))
+        except (Refusal, Unavailable):
+            return True
+        return False
 
 
 def is_of_a_gateway(authorization: str) -> bool:
@@ -73,15 +80,12 @@ def locked_by(path: str, body: bytes) -> str | None:
     Locks what is free until it has been seen, and waits for no lock. Raises what the database does.
     """
     named = None if path in BULK else _named(path, body)
-    if named is None:
+    if named is None or named.is_forged():
         return None
-    needed = named.needed()
-    if needed is None:
+    locked = locked_of(named.needed)
+    if locked is None:
         return None
-    with transaction.atomic():
-        if not all(lock_if_free(rows) for rows in needed):
-            return named.key
-        return None if lock_if_free(credits_of(named.team_id)) else named.team
+    return named.key if locked == "key" else named.team
 
 
 def _named(path: str, body: bytes) -> _Named | None:
@@ -101,33 +105,14 @@ def seats_of(asks: Sequence[SettleAsk]) -> list[Hashable]:
 def _of_key(body: bytes) -> _Named | None:
     try:
         said = parse_json(body)
+        text = str(said.get("key")) if isinstance(said, dict) else ""
+        return _Named(needed_by_key(*id_and_kind_of(text)), text)
     except (APIException, Refusal):
         return None
-    text = str(said.get("key")) if isinstance(said, dict) else ""
-    key = named_in(text)
-    if key is None:
-        return None
-    name = f"API key {key.api_key_id}" if isinstance(key, ApiKeyText) else f"key {key.pk}"
-
-    def needed() -> list[QuerySet[Any]] | None:
-        try:
-            check_genuine(text, key.key_id, key.KIND)
-        except (Refusal, Unavailable):
-            return None  # a forged text is refused before any lock
-        return needed_by_key(key, timezone.now())
-
-    return _Named(name, key.team_id, needed)
 
 
 def _of_reservation(text: str) -> _Named | None:
     try:
-        reservation_id = UUID(text)
-    except ValueError:
+        return _Named(needed_by_hold(UUID(text)))
+    except (ValueError, Reservation.DoesNotExist):
         return None
-    columns = "key_id", "api_key_id", "team_id"
-    row = Reservation.objects.named(reservation_id).values_list(*columns).first()
-    if row is None:
-        return None
-    key_id, api_key_id, team_id = row
-    name = f"API key {api_key_id}" if api_key_id else f"key {key_id}"
-    return _Named(name, team_id, lambda: needed_by_hold(reservation_id)[1])
