@@ -27,6 +27,7 @@ IS_DRAWN = """() => {
 COLOUR = f"{CHART}.data.datasets[0].backgroundColor"
 
 
+@pytest.mark.slow
 def test_usage_is_drawn_filtered_by_a_click_and_redrawn_in_another_theme(
     browser_page: Page, live_server: LiveServer
 ) -> None:

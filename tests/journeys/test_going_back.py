@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from quota.services.balance import add_to_balance
 from teams.models import Team
 from tests.helpers.browsing import arrive
+from tests.helpers.cases import many
 from tests.helpers.factories import USD, make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -34,6 +35,7 @@ def team(browser_page: Page, live_server: LiveServer) -> Team:
     return team
 
 
+@pytest.mark.slow
 def test_a_list_and_its_file_have_the_filter_again_that_they_are_filtered_by(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
@@ -65,6 +67,7 @@ def test_a_list_and_its_file_have_the_filter_again_that_they_are_filtered_by(
     expect(seats).to_contain_text("Seat 2")
 
 
+@pytest.mark.slow
 def test_a_ledger_and_the_link_to_its_file_follow_the_filter_there_and_back(
     browser_page: Page, live_server: LiveServer, team: Team
 ) -> None:
@@ -103,7 +106,7 @@ def test_a_page_is_where_it_was_left(browser_page: Page, live_server: LiveServer
     assert abs(page.evaluate("scrollY") - 400) < 60
 
 
-@pytest.mark.parametrize("opened", ["Menu", "Search", "Change"])
+@pytest.mark.parametrize("opened", many(["Menu", "Search", "Change"]))
 def test_nothing_lies_over_a_page_that_the_browser_has_kept(
     browser_page: Page, live_server: LiveServer, team: Team, opened: str
 ) -> None:

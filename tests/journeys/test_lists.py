@@ -64,6 +64,7 @@ def type_into(field: Locator, text: str, address: str) -> None:
     expect(field).to_have_value(text)
 
 
+@pytest.mark.slow
 def test_ones_tokens_are_found_by_name_while_it_is_typed(
     browser_page: Page, team: Team, opened: Open
 ) -> None:

@@ -81,6 +81,7 @@ def test_of_very_many_teams_the_palette_finds_one(
     expect(page.locator("#switcher-teams").get_by_role("link")).to_have_count(3)
 
 
+@pytest.mark.slow
 def test_whoever_wants_no_motion_has_none_in_pages_and_charts(
     browser_page: Page, live_server: LiveServer
 ) -> None:
@@ -140,6 +141,7 @@ def test_what_is_said_from_now_is_said_anew_while_the_page_stays_open(
     expect(said).to_have_text("7\xa0minutes ago")
 
 
+@pytest.mark.slow
 def test_who_opens_an_account_reads_times_by_the_clock_of_the_browser(
     browser_page: Page, live_server: LiveServer
 ) -> None:

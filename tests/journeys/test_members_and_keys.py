@@ -54,6 +54,7 @@ PARTS = (
 KEY = re.compile(r"^sk-cp-[0-9A-Za-z]{58}$")
 
 
+@pytest.mark.slow
 def test_from_sign_up_to_a_bar_with_usage_and_a_rotated_key(
     browser_page: Page, live_server: LiveServer
 ) -> None:

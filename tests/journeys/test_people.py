@@ -14,6 +14,7 @@ from quota.services.bulk_actions import start_inviting, work_next_line
 from teams.models import SeatHolding
 from tests.helpers.axe import violations
 from tests.helpers.browsing import arrive, last_link, overhang, path_of
+from tests.helpers.cases import many
 from tests.helpers.factories import make_member, make_plan, make_seat, make_team, make_user, owner_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -66,7 +67,7 @@ def test_many_are_invited_one_joins_with_a_seat_and_it_is_moved_back(
     expect(main).to_contain_text(f"Held by {owner.email}.")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", many([390, 1280]))
 def test_a_free_seat_is_given_in_two_clicks_from_the_overview_and_taken_back(
     browser_page: Page, live_server: LiveServer, width: int
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_person_is_found_by_a_pasted_key_and_a_charge_is_corrected(
     assert overhang(page) <= 0
 
 
+@pytest.mark.slow
 def test_on_a_phone_a_list_is_cards_that_say_their_columns_with_folded_filters_above(
     browser_page: Page, live_server: LiveServer
 ) -> None:

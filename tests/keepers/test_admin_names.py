@@ -110,7 +110,9 @@ def test_no_column_that_is_worked_out_has_the_name_of_a_field() -> None:
         f"{page.opts.label}: {name}"
         for page in site._registry.values()
         for name in columns(page, request)
-        if hasattr(type(page), name) and name in {field.name for field in page.opts.get_fields()}
+        if isinstance(name, str)
+        and hasattr(type(page), name)
+        and name in {field.name for field in page.opts.get_fields()}
     }
 
     assert hidden == set()

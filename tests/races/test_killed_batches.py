@@ -296,9 +296,21 @@ GATHERED = ["quota_write_charges", "quota_write_draws", "COMMIT"]
 ROADS = [
     (authorizing, 100, ["quota_gather_calls", "quota_usable_of_many", "quota_write_holds", "COMMIT"]),
     (settling, 100, ["quota_gather_holds", "quota_locked_lots", *GATHERED]),
-    (drawing, 100, ["quota_gather_holds", "quota_locked_lots", *GATHERED, "COMMIT"]),
-    (drawing, 4, ["quota_gather_holds", "quota_locked_lots", *GATHERED] * 2 + ["COMMIT"]),
-    (recording, 100, ["quota_gather_events", "quota_write_charges", "COMMIT", *ALONE, "COMMIT"]),
+    pytest.param(
+        drawing, 100, ["quota_gather_holds", "quota_locked_lots", *GATHERED, "COMMIT"], marks=pytest.mark.slow
+    ),
+    pytest.param(
+        drawing,
+        4,
+        ["quota_gather_holds", "quota_locked_lots", *GATHERED] * 2 + ["COMMIT"],
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        recording,
+        100,
+        ["quota_gather_events", "quota_write_charges", "COMMIT", *ALONE, "COMMIT"],
+        marks=pytest.mark.slow,
+    ),
 ]
 
 

@@ -106,6 +106,7 @@ def sent_twice(scene: Scene, rows: Sequence[Any], stuck: Any) -> list[bool]:
     return [row.is_new for row in report()]
 
 
+@pytest.mark.slow
 @not_on_a_cluster
 def test_one_row_about_a_locked_key_costs_the_others_nothing(tried: list[Any]) -> None:
     stuck, other = scene_of_now(), scene_of_now()
@@ -169,6 +170,7 @@ def test_a_locked_api_key_is_in_the_way_of_its_own_calls_alone(tried: list[Any])
     assert tried[:2] == [OperationalError, InTheWay]
 
 
+@pytest.mark.slow
 def test_a_row_with_nothing_to_lock_says_what_is_wrong_with_it_though_others_are_in_the_way(
     tried: list[Any],
 ) -> None:

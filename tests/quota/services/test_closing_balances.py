@@ -304,6 +304,7 @@ def test_reconcile_proves_the_lots_of_a_month_that_was_dropped_and_finds_a_forge
     ]
 
 
+@pytest.mark.slow
 def test_where_somebody_reads_the_ledger_a_run_leaves_it_for_the_next_one() -> None:
     one_month_of_each(make_scene())
     everything_was_read(first_id_at(month(16)))
