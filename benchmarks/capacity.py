@@ -51,7 +51,7 @@ class Assumptions:
     calls: float = 100_000
     peak_to_average: float = 2.5
     seats: int = 1_000_000
-    draw_bytes: float = 0.6
+    draw_bytes: float = 0.5
     days_kept: int = 92
     busy: float = 0.6
     connections: int = 22

@@ -7,13 +7,13 @@ import importlib
 from django.db import migrations, models
 
 # As `quota.stored_windows` packs them: a moment as twice its minutes, or twice its microseconds and one; how much more than the
-# numbers before; seven bits a byte.
+# numbers before; seven bits a byte. Not of pg_temp, which the other servers of a cluster would not have.
 CONVERT = """
-CREATE FUNCTION pg_temp.in_order(p_numbers bigint[], p_of integer) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION quota_windows_in_order(p_numbers bigint[], p_of integer) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN p_numbers[p_of] IS NULL THEN 0 WHEN p_of % 5 NOT IN (3, 4) THEN p_numbers[p_of]
         WHEN p_numbers[p_of] % 60000000 = 0 THEN p_numbers[p_of] / 60000000 * 2 ELSE p_numbers[p_of] * 2 + 1 END
 $$;
-CREATE FUNCTION pg_temp.in_bytes(p_number bigint) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE FUNCTION quota_windows_in_bytes(p_number bigint) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     v_rest bigint := CASE WHEN p_number < 0 THEN -2 * p_number - 1 ELSE 2 * p_number END;
     v_bytes text := '';
@@ -24,16 +24,19 @@ BEGIN
     END LOOP;
     RETURN decode(v_bytes || lpad(to_hex(v_rest), 2, '0'), 'hex');
 END $$;
-CREATE FUNCTION pg_temp.packed(p_before bigint[], p_after bigint[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce((SELECT string_agg(pg_temp.in_bytes(pg_temp.in_order(p_before, n)), '' ORDER BY n)
+CREATE FUNCTION quota_windows_packed(p_before bigint[], p_after bigint[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce((SELECT string_agg(quota_windows_in_bytes(quota_windows_in_order(p_before, n)), '' ORDER BY n)
             FROM generate_series(1, cardinality(p_before)) AS n), '')
-        || coalesce((SELECT string_agg(pg_temp.in_bytes(pg_temp.in_order(p_after, n) - pg_temp.in_order(p_before, n)), '' ORDER BY n)
+        || coalesce((SELECT string_agg(quota_windows_in_bytes(quota_windows_in_order(p_after, n) - quota_windows_in_order(p_before, n)), '' ORDER BY n)
             FROM generate_series(1, cardinality(p_after)) AS n), '')
 $$;
-ALTER TABLE quota_reservation ALTER windows TYPE bytea USING pg_temp.packed(windows, '{}');
-ALTER TABLE quota_usageevent ALTER windows_before TYPE bytea USING pg_temp.packed(windows_before, windows_after),
+ALTER TABLE quota_reservation ALTER windows TYPE bytea USING quota_windows_packed(windows, '{}');
+ALTER TABLE quota_usageevent ALTER windows_before TYPE bytea USING quota_windows_packed(windows_before, windows_after),
     DROP windows_after;
 ALTER TABLE quota_usageevent RENAME windows_before TO windows;
+DROP FUNCTION quota_windows_packed(bigint[], bigint[]);
+DROP FUNCTION quota_windows_in_bytes(bigint);
+DROP FUNCTION quota_windows_in_order(bigint[], integer);
 """
 
 

@@ -24,6 +24,11 @@ def forget_statistics() -> None:
             "UPDATE pg_class SET relpages = 0, reltuples = -1 "
             "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
         )
+        # What was found in columns outlives a TRUNCATE, too.
+        cursor.execute(
+            "DELETE FROM pg_statistic WHERE starelid IN "
+            "(SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
+        )
 
 
 def _rows_read() -> Counter[str]:

@@ -98,9 +98,11 @@ def test_windows_of_before_are_packed_like_those_of_now() -> None:
     of_after = [0, 63, first + 5 * 3_600_000_000, None, None]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(names.CONVERT[: names.CONVERT.index("ALTER TABLE")])
-        cursor.execute("SELECT pg_temp.packed(%s::bigint[], %s::bigint[])", [of_before, of_after])
+        cursor.execute("SELECT quota_windows_packed(%s::bigint[], %s::bigint[])", [of_before, of_after])
         assert cursor.fetchone() == (kept_of([before], [after]),)
-        cursor.execute("SELECT pg_temp.packed(%s::bigint[], '{}'), pg_temp.packed('{}', '{}')", [of_after])
+        cursor.execute(
+            "SELECT quota_windows_packed(%s::bigint[], '{}'), quota_windows_packed('{}', '{}')", [of_after]
+        )
         assert cursor.fetchone() == (kept_of([after]), b"")
         transaction.set_rollback(True)
 

@@ -189,9 +189,13 @@ def _of_windows(charged: _Charged, terms: _Terms) -> Iterator[Difference]:
     """
     limits = terms.limits(charged.plan_id) if charged.plan_id else ()
     expected = _NUMBERS * len(limits)
-    numbers = unpacked(charged.windows)
+    about = f"numbers of the windows of event {charged.id}"
+    try:
+        numbers = unpacked(charged.windows)
+    except ValueError:
+        yield Difference(about, str(2 * expected), "something else")
+        return
     if len(numbers) != 2 * expected:
-        about = f"numbers of the windows of event {charged.id}"
         yield Difference(about, str(2 * expected), str(len(numbers)))
         return
     in_window = charged.from_quota + charged.overrun

@@ -152,6 +152,8 @@ def test_a_receipt_whose_windows_do_not_follow_from_the_charge_is_found() -> Non
     assert found() == [f"{window}: 50000000 used expected, 50000001 used found" for window in of_limit]
     plant("UPDATE quota_usageevent SET windows = %s", kept_of(windows_before(event)))
     assert found() == [f"numbers of the windows of event {event.pk}: 20 expected, 10 found"]
+    plant("UPDATE quota_usageevent SET windows = %s", bytes([128]))
+    assert found() == [f"numbers of the windows of event {event.pk}: 20 expected, something else found"]
 
 
 def packed_with(event: UsageEvent, *, used_after: int) -> bytes:

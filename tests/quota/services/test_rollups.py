@@ -43,9 +43,6 @@ LATER = T0 + timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def no_seconds_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "BEHIND", timedelta(0))
-    # What is under way beside these tests is another worker's, in a database of its own: not waited for.
-    # `tests/races/test_rollups.py` is about what is.
-    monkeypatch.setattr(rollups, "is_over", lambda transaction: True)
 
 
 def use_in_every_way(scene: Scene) -> None:
