@@ -30,7 +30,7 @@ def measure(run: Run) -> list[Figure]:
     run.say(f"Bytes that each of {calls:,} gated calls adds")
     # Steady growth: pages of a B-tree that keys fall into at random fill for some hundred calls of a Team
     # and are then split all at once, and what earlier work has freed is filled first: beside the targets
-    # before this one a third less was seen. So what they have freed is given back, as many calls go before as
+    # before this one a fifth less was seen. So what they have freed is given back, as many calls go before as
     # are counted, their dead rows are freed as autovacuum does it, and what is counted is one long span, and
     # no median of short ones in which most pages only fill.
     with target.connect() as connection:

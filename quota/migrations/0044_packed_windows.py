@@ -42,10 +42,10 @@ DROP FUNCTION quota_windows_in_order(bigint[], integer);
 
 def functions_anew():
     """The functions as they were made last, with what is other in them."""
-    text_of = importlib.import_module("quota.migrations.0041_credits_of_many_calls").text_of
-    many = importlib.import_module("quota.migrations.0041_credits_of_many_calls").AFTER
-    yield many[many.index("CREATE OR REPLACE FUNCTION quota_write_charges(") :].replace("ELSE '{}' END", "ELSE '' END")
-    yield text_of("0032_rows_name_their_team", "quota_write_charge").replace("THEN '{}' ELSE r.windows", "THEN '' ELSE r.windows")
+    made = importlib.import_module("quota.migrations.0041_credits_of_many_calls")
+    many = made.AFTER[made.AFTER.index("CREATE OR REPLACE FUNCTION quota_write_charges(") :]
+    yield many.replace("ELSE '{}' END", "ELSE '' END")
+    yield made.text_of("0032_rows_name_their_team", "quota_write_charge").replace("THEN '{}' ELSE r.windows", "THEN '' ELSE r.windows")
     fitted = importlib.import_module("quota.migrations.0033_one_team_at_a_time").PARTITIONS
     yield fitted.replace("'windows_before', 'windows_after'", "'windows'")
 

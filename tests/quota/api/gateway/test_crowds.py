@@ -85,10 +85,9 @@ def test_what_a_request_names_is_read_once_and_what_is_not_there_yet_is_read_aga
     office = make_office()
     key, text = office.scene.owner.keys.get(), office.key
     held = f"/api/v1/gateway/reservations/{office.ask().body['reservation']}"
-    made = {"key_id": key.key_id}
     office.scene.owner.keys.update(key_id="x" * 12)
     assert shares_of(AUTHORIZE, asking(text)) == [("unknown", 2)]
-    office.scene.owner.keys.update(**made)
+    office.scene.owner.keys.update(key_id=key.key_id)
     for queries in (2, 0):
         with django_assert_num_queries(queries):
             assert len(shares_of(AUTHORIZE, asking(text))) == len(shares_of(held, b"")) == 2
